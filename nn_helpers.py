@@ -1,0 +1,1540 @@
+"""A neural network from nothing but NumPy that tells two hand signs apart.
+
+The notebooks derive what is written here; this module is the one place it is kept. It
+follows their order: data, network, training, evaluation, figures.
+
+One set of letters holds everywhere. ``N`` examples, ``D`` inputs (784 pixels), ``H`` hidden
+units (64). Rows are examples: ``X`` is (N, D) and ``y`` is (N,), 0 or 1. The parameters are
+``W1`` (D, H), ``b1`` (H,), ``W2`` (H,) and ``b2`` (); the activations are ``z1``, ``a1`` (N, H)
+and ``z2``, ``a2`` (N,). ``dW1`` is the derivative of the loss with respect to ``W1``. Equation
+numbers, ``Eq. (n)``, are those of ``notebooks/02_derivation.ipynb``.
+
+No function changes the arrays it is given, and all randomness comes from a
+``numpy.random.Generator`` that the caller passes. Only NumPy is imported here: pandas,
+matplotlib and seaborn are imported where a table or a figure is made, so the network itself
+stands on NumPy alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PROJECT = Path(__file__).resolve().parent
+N_PIXELS = 28 * 28
+
+
+# Data -----------------------------------------------------------------------------------
+
+
+class SignDigits(NamedTuple):
+    """Pictures of hand signs.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, shape (N, 784)
+        Grey levels 0 (black) to 255 (white), each row a 28×28 picture, top row first.
+    labels : ndarray of int64, shape (N,)
+        The digit that the hand shows, 0 to 9.
+    signers : ndarray of int64, shape (N,), or None
+        Who shows it, or None if the file does not say.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    signers: np.ndarray | None
+
+
+def load_sign_digits(path: str | Path | None = None) -> SignDigits:
+    """Load a data file and check everything in it.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        An ``.npz`` file with ``dataset`` (N, 784), grey levels 0 to 255, ``labels`` (N,),
+        the integers 0 to 9 or the strings '0' to '9', and optionally ``signers`` (N,),
+        integers. Without a path, the file that the environment variable ``SIGN_DIGITS``
+        names, else the embedded set. A relative path is looked for in the current folder,
+        then in the project's.
+
+    Returns
+    -------
+    SignDigits
+        Grey levels that are not whole are rounded.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is not an ``.npz``, holds pickled objects, lacks a key, or holds something
+        other than described above.
+    """
+    path = Path(path or os.environ.get("SIGN_DIGITS") or PROJECT / "data" / "sign_digits.npz")
+    if not path.exists():
+        path = PROJECT / path
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no data file at {path}: give the path of an .npz file, as an argument or in the "
+            "environment variable SIGN_DIGITS"
+        )
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not an .npz file, or only a part of one")
+    try:
+        # Pickled objects could run code while they load, so they are refused.
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in ("dataset", "labels", "signers") if key in file}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} can't be read as an .npz file of plain arrays: {error}"
+        ) from error
+    for key in ("dataset", "labels"):
+        if key not in arrays:
+            raise ValueError(f"{path} has no array named {key!r}; it needs 'dataset' and 'labels'")
+    images = _checked_images(arrays["dataset"])
+    labels = _checked_labels(arrays["labels"], len(images))
+    signers = arrays.get("signers")
+    if signers is not None:
+        if signers.dtype.kind not in "iu" or signers.shape != (len(images),):
+            raise ValueError(
+                f"signers must be integers of shape ({len(images)},), one for each picture, "
+                f"got {signers.dtype} of shape {signers.shape}"
+            )
+        signers = signers.astype(np.int64)
+    return SignDigits(images, labels, signers)
+
+
+def _checked_images(dataset: np.ndarray) -> np.ndarray:
+    """Return the pictures as uint8, or say what is wrong with them."""
+    if dataset.ndim != 2 or dataset.shape[1] != N_PIXELS or len(dataset) == 0:
+        raise ValueError(
+            f"dataset must have shape (N, {N_PIXELS}) with at least one picture, "
+            f"got shape {dataset.shape}"
+        )
+    if dataset.dtype.kind not in "iuf":
+        raise ValueError(f"dataset must hold numbers, got dtype {dataset.dtype}")
+    # NaN is neither below 0 nor above 255, so the test asks for what is right, not wrong.
+    if not np.all((dataset >= 0) & (dataset <= 255)):
+        raise ValueError(
+            "dataset must hold grey levels from 0 to 255, got values outside or NaN "
+            f"(smallest {dataset.min()}, largest {dataset.max()})"
+        )
+    if dataset.dtype.kind == "f" and 0 < dataset.max() <= 1:
+        raise ValueError(
+            "dataset must hold grey levels from 0 to 255, got values from 0 to 1: "
+            "multiply them by 255"
+        )
+    return np.rint(dataset).astype(np.uint8)
+
+
+def _checked_labels(labels: np.ndarray, n_images: int) -> np.ndarray:
+    """Return the labels as int64, or say what is wrong with them."""
+    if labels.shape != (n_images,):
+        raise ValueError(
+            f"labels must have shape ({n_images},), one for each picture, got {labels.shape}"
+        )
+    digits = None
+    if labels.dtype.kind in "iuUS":
+        try:
+            digits = labels.astype(np.int64)
+        except ValueError:  # a string that is no number
+            digits = None
+    if digits is None or digits.min() < 0 or digits.max() > 9:
+        found = ", ".join(repr(label) for label in np.unique(labels)[:12].tolist())
+        raise ValueError(f"labels must be the digits 0 to 9 or '0' to '9', got {found}")
+    return digits
+
+
+def select_digits(
+    data: SignDigits, negative: int = 6, positive: int = 8
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Keep the pictures of two digits.
+
+    Parameters
+    ----------
+    data : SignDigits
+    negative, positive : int
+        The digit that gets the label 0, and the one that gets 1.
+
+    Returns
+    -------
+    X : ndarray of uint8, shape (N, 784)
+        Grey levels, 0 to 255.
+    y : ndarray of int8, shape (N,)
+        0 for `negative`, 1 for `positive`. The small type keeps float32 work in float32.
+    signers : ndarray of int64, shape (N,), or None
+
+    Raises
+    ------
+    ValueError
+        The digits are equal, or the data lack one of them.
+    """
+    if negative == positive:
+        raise ValueError(f"negative and positive must be two different digits, got {negative} both")
+    for name, digit in (("negative", negative), ("positive", positive)):
+        if not np.any(data.labels == digit):
+            present = ", ".join(str(label) for label in np.unique(data.labels))
+            raise ValueError(
+                f"{name} must be a digit that the data show, got {digit!r}; they show {present}"
+            )
+    rows = np.flatnonzero((data.labels == negative) | (data.labels == positive))
+    y = (data.labels[rows] == positive).astype(np.int8)
+    return data.images[rows], y, None if data.signers is None else data.signers[rows]
+
+
+def scale_pixels(X: np.ndarray) -> np.ndarray:
+    """Bring grey levels from 0…255 to 0…1.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        Grey levels. Floats keep their type, integers become float64.
+
+    Returns
+    -------
+    ndarray, shape (N, D)
+    """
+    return X / X.dtype.type(255) if X.dtype.kind == "f" else X / 255.0
+
+
+class Standardizer(NamedTuple):
+    """What `standardize` subtracts and divides by, in grey levels, both of shape (D,)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+
+def fit_standardizer(X: np.ndarray, floor: float = 1.0) -> Standardizer:
+    """Measure each pixel's mean and spread, on training pictures only.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        Training pictures, grey levels 0 to 255.
+    floor : float
+        Added to each standard deviation, in grey levels. A corner pixel that is black in
+        almost every picture has almost no spread; divided by that, its rare grey would
+        drown the rest of the picture.
+
+    Returns
+    -------
+    Standardizer
+        ``mean`` and ``scale`` (D,), float64.
+
+    Raises
+    ------
+    ValueError
+        `X` is not a table with at least one row, or `floor` is not positive.
+    """
+    if X.ndim != 2 or len(X) == 0:
+        raise ValueError(f"X must have shape (N, D) with N at least 1, got shape {X.shape}")
+    if not floor > 0:
+        raise ValueError(f"floor must be a positive number of grey levels, got {floor!r}")
+    return Standardizer(X.mean(axis=0), X.std(axis=0) + floor)
+
+
+def standardize(X: np.ndarray, standardizer: Standardizer) -> np.ndarray:
+    """Centre each pixel on its training mean and divide by its training spread.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+        Pictures, grey levels 0 to 255. Floats keep their type, integers become float64.
+    standardizer : Standardizer
+        From `fit_standardizer`.
+
+    Returns
+    -------
+    ndarray, shape (N, D)
+
+    Raises
+    ------
+    ValueError
+        The pictures and the standardizer differ in their number of pixels.
+    """
+    mean, scale = standardizer
+    if X.ndim != 2 or X.shape[1:] != mean.shape:
+        raise ValueError(f"X must have shape (N, {len(mean)}), got shape {X.shape}")
+    if X.dtype.kind == "f":
+        mean, scale = mean.astype(X.dtype), scale.astype(X.dtype)
+    return (X - mean) / scale
+
+
+def split_by_signer(
+    signers: np.ndarray | None,
+    test_fraction: float = 0.2,
+    *,
+    rng: np.random.Generator,
+    y: np.ndarray | None = None,
+    among: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split at random, all pictures of a signer on the same side.
+
+    Parameters
+    ----------
+    signers : ndarray of int, shape (N,), or None
+        Who shows each picture. With None, signers can't be kept apart: a warning says so,
+        and each class is split instead.
+    test_fraction : float
+        The share of pictures that the test part should get, between 0 and 1. It comes as
+        near to it as whole signers allow.
+    rng : numpy.random.Generator
+    y : ndarray, shape (N,), optional
+        The classes; used only if `signers` is None.
+    among : ndarray of int, optional
+        Split only these rows, to take validation signers from the training part, for
+        example. The default is all rows.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers, ascending.
+
+    Raises
+    ------
+    ValueError
+        The fraction is not between 0 and 1, there are fewer than two signers (or two
+        pictures in a class), or neither `signers` nor `y` is given.
+    """
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction must lie between 0 and 1, got {test_fraction!r}")
+    groups = signers if signers is not None else y
+    if groups is None:
+        raise ValueError("signers is None, so y is needed to split each class")
+    rows = np.arange(len(groups)) if among is None else np.sort(among)
+    if signers is None:
+        warnings.warn(
+            "These pictures do not name their signers: the split can't keep a signer on one "
+            "side, so it splits each class instead.",
+            stacklevel=2,
+        )
+        return _split_by_class(rows, y[rows], test_fraction, rng)
+    names, counts = np.unique(signers[rows], return_counts=True)
+    if len(names) < 2:
+        raise ValueError(f"signers must name at least two signers to split, got {len(names)}")
+    order = rng.permutation(len(names))
+    distance = np.abs(np.cumsum(counts[order]) - test_fraction * len(rows))
+    n_test = 1 + int(np.argmin(distance[:-1]))  # the last signer always stays in training
+    in_test = np.isin(signers[rows], names[order[:n_test]])
+    return rows[~in_test], rows[in_test]
+
+
+def _split_by_class(
+    rows: np.ndarray, y: np.ndarray, test_fraction: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the rows of each class at random; `y` holds the class of each of `rows`."""
+    in_test = np.zeros(len(rows), dtype=bool)
+    for label in np.unique(y):
+        members = np.flatnonzero(y == label)
+        if len(members) < 2:
+            raise ValueError(f"y must hold at least two pictures of each class, got 1 of {label}")
+        n_test = min(max(round(test_fraction * len(members)), 1), len(members) - 1)
+        in_test[rng.permutation(members)[:n_test]] = True
+    return rows[~in_test], rows[in_test]
+
+
+# Network --------------------------------------------------------------------------------
+
+
+class Parameters(NamedTuple):
+    """Weights and biases, or the derivatives of the loss with respect to them.
+
+    Shapes: ``W1`` (D, H), ``b1`` (H,), ``W2`` (H,), ``b2`` ().
+    """
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+
+class Activations(NamedTuple):
+    """What the forward pass computes; shapes: ``z1``, ``a1`` (N, H) and ``z2``, ``a2`` (N,)."""
+
+    z1: np.ndarray
+    a1: np.ndarray
+    z2: np.ndarray
+    a2: np.ndarray
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Squash any number into the range 0 to 1.
+
+    Eq. (1): σ(z) = 1 / (1 + exp(−z)). For z < 0 the same value is computed as
+    exp(z) / (1 + exp(z)): either way the exponent is −|z|, which can't overflow.
+
+    Parameters
+    ----------
+    z : ndarray, any shape
+
+    Returns
+    -------
+    ndarray, the shape and the type of `z`
+    """
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
+
+
+def forward(X: np.ndarray, parameters: Parameters) -> Activations:
+    """Compute the network's output and all that leads to it.
+
+    Eq. (2): z1 = X W1 + b1, (N, H).
+    Eq. (3): a1 = σ(z1), (N, H).
+    Eq. (4): z2 = a1 W2 + b2, (N,).
+    Eq. (5): a2 = σ(z2), (N,).
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+    parameters : Parameters
+
+    Returns
+    -------
+    Activations
+        ``a2`` is the probability of class 1 for each example.
+
+    Raises
+    ------
+    ValueError
+        `X` does not have as many columns as ``W1`` has rows.
+    """
+    W1, b1, W2, b2 = parameters
+    if X.ndim != 2 or X.shape[1] != len(W1):
+        raise ValueError(f"X must have shape (N, {len(W1)}), got shape {X.shape}")
+    z1 = X @ W1 + b1
+    a1 = sigmoid(z1)
+    z2 = a1 @ W2 + b2
+    a2 = sigmoid(z2)
+    return Activations(z1, a1, z2, a2)
+
+
+def binary_cross_entropy(z2: np.ndarray, y: np.ndarray) -> float:
+    """Measure how wrong the predictions are, on average, from the logits.
+
+    Eq. (6): L = −mean of y log a2 + (1 − y) log(1 − a2), with a2 = σ(z2).
+    Eq. (7): L = mean of max(z2, 0) − z2 y + log(1 + exp(−|z2|)), the same value, finite even
+    where the first form takes the logarithm of 0. This is the form that is computed.
+
+    Parameters
+    ----------
+    z2 : ndarray, shape (N,)
+        Logits, the output before its sigmoid.
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+
+    Returns
+    -------
+    float
+        In nats (natural logarithm); log 2 = 0.693… is what always answering ½ costs.
+
+    Raises
+    ------
+    ValueError
+        `z2` and `y` differ in shape, are empty, or `y` holds something other than 0 and 1.
+    """
+    _check_binary("y", y)
+    if np.shape(z2) != np.shape(y):
+        raise ValueError(f"z2 must have the shape of y, {np.shape(y)}, got {np.shape(z2)}")
+    return float(np.mean(np.maximum(z2, 0) - z2 * y + np.log1p(np.exp(-np.abs(z2)))))
+
+
+def central_differences(
+    loss: Callable[[np.ndarray], float], values: np.ndarray, step: float = 1e-5
+) -> np.ndarray:
+    """Estimate the derivatives of a function without deriving anything.
+
+    Eq. (8): ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h, for one number θ after the other.
+
+    Parameters
+    ----------
+    loss : callable
+        Takes an array like `values` and returns a number.
+    values : ndarray of float64, any shape
+    step : float
+        h. Much smaller, and rounding spoils the difference; much larger, and curvature does.
+
+    Returns
+    -------
+    ndarray, the shape of `values`
+    """
+    gradient = np.zeros_like(values)
+    for index in np.ndindex(values.shape):
+        shift = np.zeros_like(values)
+        shift[index] = step
+        gradient[index] = (loss(values + shift) - loss(values - shift)) / (2 * step)
+    return gradient
+
+
+def numerical_gradients(
+    X: np.ndarray, y: np.ndarray, parameters: Parameters, step: float = 1e-5
+) -> Parameters:
+    """Estimate what `backward` computes, by `central_differences`, to check it.
+
+    Every number in the parameters takes two forward passes: use a small network.
+
+    Parameters
+    ----------
+    X : ndarray of float64, shape (N, D)
+    y : ndarray, shape (N,)
+    parameters : Parameters
+    step : float
+
+    Returns
+    -------
+    gradients : Parameters
+        In the shapes of the parameters.
+    """
+
+    def loss(name: str, values: np.ndarray) -> float:
+        return binary_cross_entropy(forward(X, parameters._replace(**{name: values})).z2, y)
+
+    return Parameters(
+        *(
+            central_differences(functools.partial(loss, name), np.asarray(values), step)
+            for name, values in parameters._asdict().items()
+        )
+    )
+
+
+def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+    """Compare two arrays by their largest difference, relative to their size.
+
+    Eq. (9): max |a − b| / (max |a| + max |b|); 0 if both are 0.
+
+    Parameters
+    ----------
+    a, b : ndarray, same shape
+
+    Returns
+    -------
+    float
+        From 0 (equal) to 1 (nothing in common).
+
+    Raises
+    ------
+    ValueError
+        The shapes differ; broadcasting them would hide the mistake.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must have the same shape, got {a.shape} and {b.shape}")
+    size = np.max(np.abs(a)) + np.max(np.abs(b))
+    return float(np.max(np.abs(a - b)) / size) if size > 0 else 0.0
+
+
+def backward(
+    X: np.ndarray, y: np.ndarray, parameters: Parameters, activations: Activations
+) -> Parameters:
+    """Compute the derivative of the loss with respect to every weight and bias.
+
+    Eq. (10): σ′(z) = σ(z) (1 − σ(z)), so the slope of a hidden unit is a1 ⊙ (1 − a1), (N, H).
+    Eq. (11): dz2 = (a2 − y) / N, (N,).
+    Eq. (12): dW2 = a1ᵀ dz2, (H,).
+    Eq. (13): db2 = Σ dz2 over the examples, ().
+    Eq. (14): da1 = dz2 W2ᵀ, (N, H).
+    Eq. (15): dz1 = da1 ⊙ a1 ⊙ (1 − a1), (N, H).
+    Eq. (16): dW1 = Xᵀ dz1, (D, H).
+    Eq. (17): db1 = Σ dz1 over the examples, (H,).
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+    parameters : Parameters
+    activations : Activations
+        Of the same `X` and `parameters`, from `forward`.
+
+    Returns
+    -------
+    gradients : Parameters
+        ``dW1``, ``db1``, ``dW2``, ``db2``, in the shapes of the parameters.
+
+    Raises
+    ------
+    ValueError
+        `y` does not have the shape (N,); with (N, 1), a2 − y would become (N, N).
+    """
+    W2 = parameters.W2
+    a1, a2 = activations.a1, activations.a2
+    if y.shape != a2.shape:
+        raise ValueError(f"y must have shape {a2.shape}, got shape {y.shape}")
+    dz2 = (a2 - y) / len(y)
+    dW2 = a1.T @ dz2
+    db2 = dz2.sum()
+    da1 = np.outer(dz2, W2)
+    dz1 = da1 * a1 * (1 - a1)
+    dW1 = X.T @ dz1
+    db1 = dz1.sum(axis=0)
+    return Parameters(dW1, db1, dW2, db2)
+
+
+def gradient_step(
+    parameters: Parameters, gradients: Parameters, learning_rate: float
+) -> Parameters:
+    """Move every parameter a small way downhill.
+
+    Eq. (18): θ ← θ − η dθ for each of W1, b1, W2, b2.
+
+    Parameters
+    ----------
+    parameters, gradients : Parameters
+    learning_rate : float
+        η, positive.
+
+    Returns
+    -------
+    updated : Parameters
+        New ones; the old ones stay as they are.
+    """
+    return Parameters(
+        *(theta - learning_rate * d for theta, d in zip(parameters, gradients, strict=True))
+    )
+
+
+def initialize_parameters(
+    n_inputs: int, n_hidden: int, *, rng: np.random.Generator, dtype: type = np.float64
+) -> Parameters:
+    """Draw starting weights at a scale that keeps the sigmoids awake.
+
+    Eq. (19): W1 ~ N(0, 1/D) and W2 ~ N(0, 1/H), so that a unit's logit has a variance near 1
+    if its inputs have; the biases start at 0 (LeCun et al., "Efficient BackProp", 1998, §4.6).
+
+    Parameters
+    ----------
+    n_inputs, n_hidden : int
+        D and H, at least 1.
+    rng : numpy.random.Generator
+    dtype : type
+        The floating-point type of the parameters.
+
+    Returns
+    -------
+    parameters : Parameters
+        ``W1`` (D, H), ``b1`` (H,), ``W2`` (H,), ``b2`` ().
+
+    Raises
+    ------
+    ValueError
+        `n_inputs` or `n_hidden` is not a whole number of at least 1.
+    """
+    _check_count("n_inputs", n_inputs)
+    _check_count("n_hidden", n_hidden)
+    return Parameters(
+        W1=(rng.standard_normal((n_inputs, n_hidden)) / np.sqrt(n_inputs)).astype(dtype),
+        b1=np.zeros(n_hidden, dtype),
+        W2=(rng.standard_normal(n_hidden) / np.sqrt(n_hidden)).astype(dtype),
+        b2=np.zeros((), dtype),
+    )
+
+
+# Training -------------------------------------------------------------------------------
+
+
+class TrainingRun(NamedTuple):
+    """What `train` returns: the trained `Parameters`, and a DataFrame with a row an epoch."""
+
+    parameters: Parameters
+    history: pd.DataFrame
+
+
+def minibatches(
+    n_examples: int, batch_size: int, *, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Deal out all examples once, in random order, a few at a time.
+
+    Parameters
+    ----------
+    n_examples, batch_size : int
+        At least 1; a batch can't be larger than the set.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    iterator of ndarray of int
+        Row numbers, `batch_size` of them; what is left over makes a smaller last batch.
+
+    Raises
+    ------
+    ValueError
+        `n_examples` or `batch_size` is not as described.
+    """
+    _check_count("n_examples", n_examples)
+    _check_count("batch_size", batch_size)
+    if batch_size > n_examples:
+        raise ValueError(
+            f"batch_size must be at most the number of examples, {n_examples}, got {batch_size}"
+        )
+    order = rng.permutation(n_examples)
+    return (order[start : start + batch_size] for start in range(0, n_examples, batch_size))
+
+
+def train(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    n_hidden: int = 64,
+    epochs: int = 40,
+    learning_rate: float = 0.01,
+    batch_size: int = 8,
+    rng: np.random.Generator,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> TrainingRun:
+    """Train the network by mini-batch gradient descent.
+
+    Parameters
+    ----------
+    X : ndarray of float, shape (N, D)
+        Scaled or standardized pictures. The parameters get the type of `X`.
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+    n_hidden, epochs, batch_size : int
+    learning_rate : float
+    rng : numpy.random.Generator
+        Draws the starting weights and the order of the examples.
+    validation : (X, y), optional
+        Examples to watch and not to learn from, scaled by the training statistics.
+    on_epoch : callable, optional
+        Called with the new row of the history after each epoch.
+
+    Returns
+    -------
+    TrainingRun
+        The history has the columns ``epoch``, ``loss``, ``accuracy`` and, with `validation`,
+        ``validation_loss`` and ``validation_accuracy``. Training figures are taken as each
+        example is met during the epoch, just before the update that learns from it, so they
+        lag half an epoch behind the validation figures, which are taken at its end.
+
+    Raises
+    ------
+    ValueError
+        An argument has the wrong shape, type or range.
+    """
+    _check_examples("X", X, "y", y)
+    if validation is not None:
+        _check_examples("validation X", validation[0], "validation y", validation[1])
+    _check_count("epochs", epochs)
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
+    learning_rate = X.dtype.type(learning_rate)
+    y = y.astype(X.dtype)
+    parameters = initialize_parameters(X.shape[1], n_hidden, rng=rng, dtype=X.dtype.type)
+    rows = []
+    logits = np.empty_like(y)
+    for epoch in range(1, epochs + 1):
+        for batch in minibatches(len(y), batch_size, rng=rng):
+            X_batch, y_batch = X[batch], y[batch]
+            activations = forward(X_batch, parameters)
+            gradients = backward(X_batch, y_batch, parameters, activations)
+            parameters = gradient_step(parameters, gradients, learning_rate)
+            logits[batch] = activations.z2
+        row = {"epoch": epoch, **_loss_and_accuracy(logits, y)}
+        if validation is not None:
+            scores = _loss_and_accuracy(forward(validation[0], parameters).z2, validation[1])
+            row.update({f"validation_{name}": value for name, value in scores.items()})
+        rows.append(row)
+        if on_epoch is not None:
+            on_epoch(row)
+    import pandas as pd
+
+    return TrainingRun(parameters, pd.DataFrame(rows))
+
+
+def _loss_and_accuracy(z2: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    return {
+        "loss": binary_cross_entropy(z2, y),
+        "accuracy": float(np.mean((z2 >= 0) == (y == 1))),
+    }
+
+
+def _check_binary(name: str, y: np.ndarray) -> None:
+    y = np.asarray(y)
+    if y.size == 0 or not np.all((y == 0) | (y == 1)):
+        found = ", ".join(repr(value) for value in np.unique(y)[:5].tolist()) or "nothing"
+        raise ValueError(f"{name} must hold only 0 and 1, at least one of them, got {found}")
+
+
+def _check_examples(name_X: str, X: np.ndarray, name_y: str, y: np.ndarray) -> None:
+    if X.ndim != 2 or X.size == 0 or X.dtype.kind != "f":
+        raise ValueError(
+            f"{name_X} must be a table (N, D) of floating-point numbers, scaled or "
+            f"standardized, got {X.dtype} of shape {X.shape}"
+        )
+    if not np.all(np.isfinite(X)):
+        raise ValueError(f"{name_X} must hold finite numbers, got NaN or infinity")
+    if y.shape != X.shape[:1]:
+        raise ValueError(f"{name_y} must have shape ({len(X)},), got shape {y.shape}")
+    _check_binary(name_y, y)
+
+
+def _check_count(name: str, value: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+# Evaluation -----------------------------------------------------------------------------
+
+
+class Metrics(NamedTuple):
+    """Shares from 0 to 1."""
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+
+
+def predict_probability(X: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """Return the probability of class 1 for each row of `X` (N, D), shape (N,)."""
+    return forward(X, parameters).a2
+
+
+def predict(X: np.ndarray, parameters: Parameters, threshold: float = 0.5) -> np.ndarray:
+    """Return a class for each example.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+    parameters : Parameters
+    threshold : float
+        Class 1 from this probability on, between 0 and 1.
+
+    Returns
+    -------
+    ndarray of int8, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        The threshold does not lie between 0 and 1.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie between 0 and 1, got {threshold!r}")
+    return (predict_probability(X, parameters) >= threshold).astype(np.int8)
+
+
+def picture_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """Measure how unlike pictures are: the root of the mean squared difference of pixels.
+
+    Parameters
+    ----------
+    A : ndarray, shape (M, D)
+    B : ndarray, shape (N, D)
+
+    Returns
+    -------
+    ndarray of float, shape (M, N)
+        In the units of the pixels, each row of `A` against each row of `B`.
+    """
+    A, B = A.astype(float), B.astype(float)
+    # |a − b|² = |a|² + |b|² − 2 a·b: one matrix product instead of M·N subtractions of pictures.
+    squares = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
+    return np.sqrt(np.maximum(squares, 0) / A.shape[1])
+
+
+def closest_mean(X_train: np.ndarray, y_train: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Give each picture the class whose mean training picture is closest to it.
+
+    Parameters
+    ----------
+    X_train : ndarray, shape (M, D)
+    y_train : ndarray, shape (M,)
+        0 or 1, both present.
+    X : ndarray, shape (N, D)
+
+    Returns
+    -------
+    ndarray of int8, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        `y_train` lacks a class or holds something other than 0 and 1.
+    """
+    _check_binary("y_train", y_train)
+    if len(np.unique(y_train)) < 2:
+        raise ValueError(f"y_train must hold both 0 and 1, got only {y_train[0]}")
+    means = np.array([X_train[y_train == label].mean(axis=0) for label in (0, 1)])
+    return picture_distances(X, means).argmin(axis=1).astype(np.int8)
+
+
+def nearest_neighbour(X_train: np.ndarray, y_train: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Give each picture the class of the training picture that is closest to it.
+
+    Parameters
+    ----------
+    X_train : ndarray, shape (M, D)
+    y_train : ndarray, shape (M,)
+    X : ndarray, shape (N, D)
+
+    Returns
+    -------
+    ndarray, shape (N,), the type of `y_train`
+    """
+    return y_train[picture_distances(X, X_train).argmin(axis=1)]
+
+
+def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count each kind of hit and miss: truth in rows, prediction in columns.
+
+    Parameters
+    ----------
+    y, predicted : ndarray, shape (N,)
+        True and predicted classes, 0 or 1. The order of the two matters.
+
+    Returns
+    -------
+    ndarray of int64, shape (2, 2)
+        ``[[TN, FP], [FN, TP]]``.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, or a value is not 0 or 1.
+    """
+    y, predicted = np.asarray(y), np.asarray(predicted)
+    _check_binary("y", y)
+    _check_binary("predicted", predicted)
+    if predicted.shape != y.shape:
+        raise ValueError(f"predicted must have the shape of y, {y.shape}, got {predicted.shape}")
+    return np.array([[np.sum((y == i) & (predicted == j)) for j in (0, 1)] for i in (0, 1)])
+
+
+def classification_metrics(matrix: np.ndarray) -> Metrics:
+    """Compute accuracy, precision, recall and F1 from a confusion matrix.
+
+    accuracy = (TP + TN) / N, precision = TP / (TP + FP), recall = TP / (TP + FN),
+    F1 = 2 TP / (2 TP + FP + FN), the harmonic mean of the two before. A share of nothing,
+    0 / 0, counts as 0.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (2, 2)
+        ``[[TN, FP], [FN, TP]]``, from `confusion_matrix`.
+
+    Returns
+    -------
+    Metrics
+
+    Raises
+    ------
+    ValueError
+        The matrix is not 2×2, or has a negative count, or is all 0.
+    """
+    matrix = np.asarray(matrix)
+    if matrix.shape != (2, 2) or np.any(matrix < 0) or matrix.sum() == 0:
+        raise ValueError(f"matrix must be 2×2 counts, not all 0, got {matrix.tolist()}")
+    (TN, FP), (FN, TP) = matrix.tolist()
+    return Metrics(
+        accuracy=(TP + TN) / (TP + TN + FP + FN),
+        precision=TP / max(TP + FP, 1),
+        recall=TP / max(TP + FN, 1),
+        f1=2 * TP / max(2 * TP + FP + FN, 1),
+    )
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Say which true shares are compatible with so many successes.
+
+    The interval of Wilson (1927), which keeps its promise near 0 and 1, where the usual
+    ± two standard errors does not (Brown, Cai and DasGupta, 2001).
+
+    Parameters
+    ----------
+    successes, trials : int
+        0 ≤ successes ≤ trials, trials at least 1.
+    confidence : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+        Shares from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        The counts or the confidence are out of range.
+    """
+    _check_count("trials", trials)
+    if not 0 <= successes <= trials:
+        raise ValueError(f"successes must lie between 0 and {trials}, got {successes!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / trials
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    spread = np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    half_width = z / (1 + z**2 / trials) * float(spread)
+    # Rounding could leave 0 of n or n of n a hair outside the range of shares.
+    return max(centre - half_width, 0.0), min(centre + half_width, 1.0)
+
+
+def metric_intervals(matrix: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:
+    """Put an interval around each of the four metrics.
+
+    Accuracy, precision and recall are shares of counted pictures and get `wilson_interval`.
+    F1 is no such share, but J = TP / (TP + FP + FN) is, and F1 = 2 J / (1 + J) grows with it:
+    its interval is that of J, carried over.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (2, 2)
+        ``[[TN, FP], [FN, TP]]``.
+    confidence : float
+
+    Returns
+    -------
+    DataFrame
+        A row a metric; columns ``value``, ``low``, ``high`` (shares) and ``n``, the pictures
+        that the metric counts. With none to count, the interval is 0 to 1.
+    """
+    import pandas as pd
+
+    values = classification_metrics(matrix)
+    (TN, FP), (FN, TP) = np.asarray(matrix).tolist()
+    counted = {
+        "accuracy": (TP + TN, TN + FP + FN + TP),
+        "precision": (TP, TP + FP),
+        "recall": (TP, TP + FN),
+        "f1": (TP, TP + FP + FN),
+    }
+    rows = {}
+    for name, (successes, trials) in counted.items():
+        low, high = wilson_interval(successes, trials, confidence) if trials else (0.0, 1.0)
+        if name == "f1":
+            low, high = (2 * share / (1 + share) for share in (low, high))
+        rows[name] = {"value": getattr(values, name), "low": low, "high": high, "n": trials}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def reliability_table(y: np.ndarray, probability: np.ndarray, n_bins: int = 5) -> pd.DataFrame:
+    """Compare the probabilities that were said with how often class 1 came true.
+
+    Parameters
+    ----------
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+    probability : ndarray, shape (N,)
+        Of class 1.
+    n_bins : int
+        Bins of equal width from 0 to 1; empty ones are left out.
+
+    Returns
+    -------
+    DataFrame
+        A row a bin: ``said``, the mean probability; ``share``, how many were of class 1;
+        ``low`` and ``high``, its Wilson interval; ``n``, the pictures.
+
+    Raises
+    ------
+    ValueError
+        `y` holds something other than 0 and 1, or the shapes differ.
+    """
+    import pandas as pd
+
+    _check_binary("y", y)
+    if np.shape(probability) != np.shape(y):
+        raise ValueError(f"probability must have shape {np.shape(y)}, got {np.shape(probability)}")
+    bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+    rows = []
+    for b in np.unique(bins):
+        ones, n = int(y[bins == b].sum()), int(np.sum(bins == b))
+        low, high = wilson_interval(ones, n)
+        said = float(probability[bins == b].mean())
+        rows.append({"said": said, "share": ones / n, "low": low, "high": high, "n": n})
+    return pd.DataFrame(rows)
+
+
+# Figures --------------------------------------------------------------------------------
+
+# Okabe and Ito's colours stay apart for colour-blind eyes; line styles and markers repeat
+# what they say, for grey print.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#595959", "#AA4499")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v")
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "legend.frameon": False,
+    "figure.titlesize": 11,
+    "figure.facecolor": "white",
+}
+DPI = 144
+
+
+def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Run a plot function in the one style of the course."""
+
+    @functools.wraps(plot)
+    def styled(*args: Any, **kwargs: Any) -> Figure:
+        import matplotlib.style
+
+        with matplotlib.style.context(["default", STYLE]):
+            return plot(*args, **kwargs)
+
+    return styled
+
+
+def _new_figure(width: float, height: float, **kwargs: Any) -> tuple[Figure, Any]:
+    """Return a figure of so many inches and its axes, tied to no window and no global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**kwargs)
+
+
+def show_figure(figure: Figure, name: str) -> None:
+    """Save a figure as a PNG and show it in the notebook, with its description.
+
+    The file goes to the project's ``figures/``; if the environment variable ``SIGN_DIGITS``
+    chooses other data, to a subfolder named after that file, so that the figures of the
+    embedded set stay what they are. ``SIGN_DIGITS_FIGURES`` names another folder.
+
+    Parameters
+    ----------
+    figure : Figure
+        From a ``plot_…`` function. Its label is the description for those who can't see it.
+    name : str
+        The name of the file, without ``.png``.
+
+    Raises
+    ------
+    ValueError
+        The figure has no description.
+    """
+    if not figure.get_label():
+        raise ValueError(f"figure {name!r} has no description: set one with figure.set_label(...)")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Description": figure.get_label()})
+    write_atomically(figures_folder() / f"{name}.png", buffer.getvalue())
+    try:
+        from IPython.display import Image, display
+    except ImportError:  # plain Python: the file is all there is to see
+        return
+    width = round(figure.get_figwidth() * 100)
+    display(Image(buffer.getvalue(), width=width, alt=figure.get_label()))
+
+
+def figures_folder() -> Path:
+    """Return the folder that figures and results are written to; see `show_figure`."""
+    if chosen := os.environ.get("SIGN_DIGITS_FIGURES"):
+        return PROJECT / chosen
+    other_data = os.environ.get("SIGN_DIGITS")
+    return PROJECT / "figures" / (Path(other_data).stem if other_data else "")
+
+
+def save_results(results: Mapping[str, Any]) -> None:
+    """Write results to ``results.json`` beside the figures, shares rounded to 4 decimals."""
+    rounded = json.loads(json.dumps(results), parse_float=lambda text: round(float(text), 4))
+    text = json.dumps(rounded, indent=1) + "\n"
+    write_atomically(figures_folder() / "results.json", text.encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either there in full or not changed at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            file.close()
+            os.unlink(file.name)
+            raise
+
+
+@_styled
+def plot_pictures(
+    pictures: np.ndarray,
+    title: str,
+    *,
+    captions: Sequence[str] = (),
+    columns: int = 10,
+    signed: bool = False,
+) -> Figure:
+    """Draw a grid of 28×28 pictures.
+
+    Parameters
+    ----------
+    pictures : ndarray, shape (N, 784)
+        Grey levels 0 to 255; or, if `signed`, any numbers, drawn on one scale from dark blue
+        (the most negative) to yellow (the most positive), with a bar that says so.
+    title : str
+    captions : sequence of str
+        One above each picture, or none.
+    columns : int
+        Pictures in a row.
+    signed : bool
+
+    Raises
+    ------
+    ValueError
+        There are no pictures.
+    """
+    if len(pictures) == 0:
+        raise ValueError("pictures must hold at least one picture, got none")
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    size = 7.0 / max(columns, 4)
+    height = rows * size + 0.24 * -(-len(captions) // columns) + 0.4
+    figure, axes = _new_figure(
+        max(columns * size + signed * 0.7, 4.5), height, nrows=rows, ncols=columns, squeeze=False
+    )
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    limit = np.abs(pictures).max()
+    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    if signed:
+        look = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, picture in zip(axes.flat, pictures, strict=False):
+        image = axis.imshow(np.reshape(picture, (28, 28)), interpolation="nearest", **look)
+    for axis, caption in zip(axes.flat, captions, strict=False):
+        axis.set_title(caption, fontsize=9, loc="center", pad=3)
+    if signed:
+        figure.colorbar(image, ax=axes, shrink=0.9, aspect=12)
+    figure.suptitle(title, x=0.01, ha="left")
+    listed = "; captions: " + ", ".join(captions) if len(captions) else ""
+    listed = listed.replace("\n", " ")
+    figure.set_label(
+        f"{title}: {len(pictures)} pictures of 28 by 28 pixels, {columns} in a row{listed}."
+    )
+    return figure
+
+
+@_styled
+def plot_curves(
+    curves: pd.DataFrame,
+    title: str,
+    *,
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw the columns of a table as lines over its index.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        A column a line; its name is the line's name.
+    title, xlabel, ylabel : str
+    log : str
+        Axes with a logarithmic scale: '', 'x', 'y' or 'xy'.
+    ylim : (low, high), optional
+    """
+    figure, axis = _new_figure(7, 3.6)
+    _draw_curves(axis, curves)
+    if "x" in log:
+        axis.set_xscale("log")
+    if "y" in log:
+        axis.set_yscale("log")
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+    figure.set_label(f"{title}. {ylabel} against {xlabel}. {_describe_curves(curves)}")
+    return figure
+
+
+def _draw_curves(axis: Any, curves: pd.DataFrame) -> None:
+    """Draw each column with a colour, a line style and a few markers of its own."""
+    for i, (name, values) in enumerate(curves.items()):
+        axis.plot(
+            curves.index,
+            values,
+            label=name,
+            color=COLORS[i % len(COLORS)],
+            linestyle=LINES[i % len(LINES)],
+            marker=MARKERS[i % len(MARKERS)],
+            markevery=(i, max(1, len(curves) // 8)),
+            markersize=4,
+        )
+    if len(curves.columns) > 2:  # too many to leave a free corner for sure
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    elif len(curves.columns) == 2:
+        axis.legend()
+    if curves.index.dtype.kind == "i":
+        axis.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _describe_curves(curves: pd.DataFrame) -> str:
+    """Say in words where each line starts and ends and how low and high it gets."""
+    said = []
+    for name, values in curves.items():
+        values = values.replace([np.inf, -np.inf], np.nan).dropna()
+        x = values.index
+        said.append(
+            f"{name}: {values.iloc[0]:.3g} at {x[0]:.3g}, {values.iloc[-1]:.3g} at {x[-1]:.3g}, "
+            f"lowest {values.min():.3g}, highest {values.max():.3g}."
+        )
+    return " ".join(said)
+
+
+@_styled
+def plot_history(history: pd.DataFrame, title: str) -> Figure:
+    """Draw loss and accuracy over the epochs, side by side.
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `train`.
+    title : str
+    """
+    figure, axes = _new_figure(8, 3.4, ncols=2)
+    said = []
+    for axis, measure, unit in zip(
+        axes, ("loss", "accuracy"), (" (nats)", " (share)"), strict=True
+    ):
+        columns = {measure: "training", f"validation_{measure}": "validation"}
+        curves = history.set_index("epoch").rename(columns=columns)
+        curves = curves[[name for name in columns.values() if name in curves]]
+        _draw_curves(axis, curves)
+        axis.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure + unit)
+        said.append(f"{measure.capitalize()} against epoch. {_describe_curves(curves)}")
+    axes[0].set_ylim(bottom=0)
+    figure.suptitle(title, x=0.01, ha="left")
+    figure.set_label(f"{title}. {' '.join(said)}")
+    return figure
+
+
+@_styled
+def plot_distributions(
+    samples: Mapping[str, np.ndarray],
+    title: str,
+    *,
+    xlabel: str,
+    bins: int | Sequence[float] = 40,
+    log: bool = False,
+) -> Figure:
+    """Draw how often each value occurs in each of a few samples, as outlines.
+
+    Parameters
+    ----------
+    samples : mapping of str to ndarray
+        Values of any number, by name.
+    title, xlabel : str
+    bins : int or sequence of float
+        How many bins, or their edges.
+    log : bool
+        A logarithmic scale for the shares.
+    """
+    figure, axis = _new_figure(7, 3.6)
+    edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in samples.values()]), bins)
+    said = []
+    for i, (name, values) in enumerate(samples.items()):
+        share = np.histogram(values, edges)[0] / np.size(values)
+        axis.stairs(
+            share,
+            edges,
+            label=name,
+            color=COLORS[i],
+            linestyle=LINES[i],
+            linewidth=1.8,
+        )
+        said.append(f"{name}: median {np.median(values):.3g}")
+    if log:
+        axis.set_yscale("log")
+    axis.set(title=title, xlabel=xlabel, ylabel="share in each bin")
+    if len(samples) > 1:
+        axis.legend()
+    figure.set_label(f"{title}. Histogram of {xlabel}. {'; '.join(said)}.")
+    return figure
+
+
+@_styled
+def plot_intervals(
+    table: pd.DataFrame,
+    title: str,
+    *,
+    xlabel: str,
+    reference: Mapping[str, float] | None = None,
+    reference_name: str = "",
+) -> Figure:
+    """Draw values with their intervals, a row each, and others to compare with.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``value``, ``low``, ``high``; the index names the rows.
+    title, xlabel : str
+    reference : mapping of str to float, optional
+        A second value for some of the rows, drawn as a hollow diamond.
+    reference_name : str
+        What the second values are.
+    """
+    figure, axis = _new_figure(7, 0.9 + 0.42 * len(table))
+    heights = np.arange(len(table))[::-1]
+    errors = [table["value"] - table["low"], table["high"] - table["value"]]
+    axis.errorbar(
+        table["value"], heights, xerr=errors, fmt="o", color=COLORS[0], capsize=4, label="this run"
+    )
+    said = [
+        f"{row.Index}: {row.value:.3f}, {row.low:.3f} to {row.high:.3f}"
+        for row in table.itertuples()
+    ]
+    if reference:
+        places = [heights[list(table.index).index(name)] for name in reference]
+        axis.plot(
+            list(reference.values()),
+            np.array(places) + 0.18,
+            "D",
+            color=COLORS[1],
+            markerfacecolor="white",
+            label=reference_name,
+        )
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        said.append(f"{reference_name}: " + ", ".join(f"{k} {v:.3f}" for k, v in reference.items()))
+    axis.set_yticks(heights, table.index)
+    axis.set_ylim(-0.6, len(table) - 0.4)
+    axis.grid(axis="y", visible=False)
+    axis.set(title=title, xlabel=xlabel)
+    figure.set_label(f"{title}. {xlabel}, with intervals. {'; '.join(said)}.")
+    return figure
+
+
+@_styled
+def plot_confusion_matrix(matrix: np.ndarray, title: str, *, names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix with its counts.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (2, 2)
+        ``[[TN, FP], [FN, TP]]``.
+    title : str
+    names : sequence of two str
+        What classes 0 and 1 are called.
+    """
+    import seaborn as sns
+
+    figure, axis = _new_figure(3.8, 3.5)
+    sns.heatmap(
+        matrix,
+        annot=[
+            [f"{kind}\n{count}" for kind, count in zip(kinds, row, strict=True)]
+            for kinds, row in zip((("TN", "FP"), ("FN", "TP")), matrix.tolist(), strict=True)
+        ],
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        square=True,
+        linewidths=1,
+        linecolor="#595959",
+        cbar=False,
+        annot_kws={"fontsize": 13},
+        xticklabels=names,
+        yticklabels=names,
+        ax=axis,
+    )
+    axis.tick_params(axis="y", rotation=0)
+    axis.set(title=title, xlabel="predicted", ylabel="true")
+    (TN, FP), (FN, TP) = matrix.tolist()
+    figure.set_label(
+        f"{title}. Confusion matrix. True {names[0]}: {TN} predicted {names[0]}, {FP} predicted "
+        f"{names[1]}. True {names[1]}: {FN} predicted {names[0]}, {TP} predicted {names[1]}."
+    )
+    return figure
+
+
+@_styled
+def plot_reliability(table: pd.DataFrame, title: str) -> Figure:
+    """Draw how often class 1 came true against how probable it was said to be.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a bin, from `reliability_table`.
+    title : str
+    """
+    figure, axis = _new_figure(4.6, 4.2)
+    axis.plot([0, 1], [0, 1], color=COLORS[3], linestyle=":", label="as often as said")
+    errors = [table["share"] - table["low"], table["high"] - table["share"]]
+    axis.errorbar(
+        table["said"],
+        table["share"],
+        yerr=errors,
+        fmt="o",
+        color=COLORS[0],
+        capsize=3,
+        label="this network",
+    )
+    for row in table.itertuples():
+        axis.annotate(
+            f"n = {row.n:.0f}",
+            (row.said, row.share),
+            (6, 4),
+            textcoords="offset points",
+            fontsize=8,
+            bbox={"color": "white", "pad": 0.5},
+        )
+    axis.set(title=title, xlabel="mean probability said", ylabel="share that came true")
+    axis.set(xlim=(-0.03, 1.12), ylim=(-0.03, 1.06))
+    axis.legend(loc="upper left")
+    said = "; ".join(
+        f"{row.said:.2f} said, {row.share:.2f} came true, {row.low:.2f} to {row.high:.2f}, "
+        f"n = {row.n:.0f}"
+        for row in table.itertuples()
+    )
+    figure.set_label(f"{title}. {said}.")
+    return figure
+
+
+@_styled
+def plot_network(n_inputs: int, n_hidden: int) -> Figure:
+    """Draw the layers of the network and which parameters lie between them.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden : int
+    """
+    figure, axis = _new_figure(7, 3.2)
+    axis.axis("off")
+    axis.set(xlim=(-0.6, 4.6), ylim=(-3.1, 2.6), title="From a picture to a probability")
+    heights = np.array([2.0, 1.25, 0.5, -0.75, -1.5])
+    layers = [(0, heights), (2, heights), (4, np.array([0.25]))]
+    for (left, starts), (right, ends) in pairwise(layers):
+        for start in starts:
+            for end in ends:
+                axis.plot([left, right], [start, end], color="#BBBBBB", linewidth=0.7, zorder=1)
+    for i, (x, ys) in enumerate(layers):
+        axis.scatter(np.full(len(ys), x), ys, s=170, color=COLORS[i], marker=MARKERS[i], zorder=2)
+        if len(ys) > 1:
+            axis.text(x, -0.14, "⋮", ha="center", va="center", fontsize=15)
+    notes = {
+        0: f"input X\n{n_inputs} pixels",
+        1: f"W1 ({n_inputs}, {n_hidden})\nb1 ({n_hidden},)",
+        2: f"hidden a1\n{n_hidden} sigmoid units",
+        3: f"W2 ({n_hidden},)\nb2 ()",
+        4: "output a2\n1 sigmoid unit",
+    }
+    for x, note in notes.items():
+        axis.text(x, -2.1, note, ha="center", va="top")
+    figure.set_label(
+        f"Diagram of the network: {n_inputs} inputs, each joined to each of {n_hidden} hidden "
+        "sigmoid units by the weights W1, and these to one sigmoid output unit by the weights W2."
+    )
+    return figure

@@ -1,0 +1,147 @@
+"""Figures: each says in words what it shows, and is written whole or not at all."""
+
+import inspect
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+import nn_helpers as nn
+
+CURVES = pd.DataFrame({"a": [3.0, 1.0], "b": [1.0, 2.0]}, index=[1, 2])
+INTERVALS = pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=["accuracy"])
+HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]})
+RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]))
+
+# Each plot function, called once, and what its description must mention.
+PLOTS = {
+    "plot_pictures": (
+        lambda: nn.plot_pictures(np.zeros((3, 784)), "Three", captions=["x", "y", "z"], columns=2),
+        ["Three: 3 pictures", "2 in a row", "x, y, z"],
+    ),
+    "plot_curves": (
+        lambda: nn.plot_curves(CURVES, "Two lines", xlabel="time", ylabel="cost", log="xy"),
+        ["Two lines", "cost against time", "a: 3 at 1, 1 at 2", "b: 1 at 1, 2 at 2"],
+    ),
+    "plot_history": (
+        lambda: nn.plot_history(HISTORY, "A run"),
+        ["A run", "Loss against epoch", "training: 0.7 at 1, 0.5 at 2", "0.875 at 2"],
+    ),
+    "plot_distributions": (
+        lambda: nn.plot_distributions({"p": np.arange(9), "q": np.ones(3)}, "Two", xlabel="size"),
+        ["Two", "Histogram of size", "p: median 4", "q: median 1"],
+    ),
+    "plot_intervals": (
+        lambda: nn.plot_intervals(
+            INTERVALS, "One", xlabel="share", reference={"accuracy": 0.7}, reference_name="theirs"
+        ),
+        ["One", "accuracy: 0.500, 0.400 to 0.600", "theirs: accuracy 0.700"],
+    ),
+    "plot_confusion_matrix": (
+        lambda: nn.plot_confusion_matrix(np.array([[1, 2], [3, 4]]), "Four", names=["6", "8"]),
+        ["Four", "True 6: 1 predicted 6, 2 predicted 8", "True 8: 3 predicted 6, 4 predicted 8"],
+    ),
+    "plot_reliability": (
+        lambda: nn.plot_reliability(RELIABILITY, "Believed"),
+        ["Believed", "0.10 said, 0.00 came true", "0.90 said, 1.00 came true", "n = 1"],
+    ),
+    "plot_network": (lambda: nn.plot_network(9, 5), ["9 inputs", "5 hidden"]),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_figure_says_in_words_what_it_shows(name):
+    plot, expected = PLOTS[name]
+    figure = plot()
+    assert isinstance(figure, Figure)
+    for words in expected:
+        assert words in figure.get_label()
+
+
+def test_no_plot_function_is_left_out():
+    names = {name for name, _ in inspect.getmembers(nn, inspect.isfunction)}
+    assert {name for name in names if name.startswith("plot_")} == set(PLOTS)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_axis_with_numbers_has_its_labels(name):
+    for axis in PLOTS[name][0]().axes:
+        if axis.axison and axis.get_label() != "<colorbar>":
+            assert axis.get_xlabel()
+            assert axis.get_ylabel() or name == "plot_intervals"  # rows that name themselves
+
+
+def test_curves_show_the_data_they_are_given():
+    (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes
+    for line, (name, values) in zip(axis.lines, CURVES.items(), strict=True):
+        assert line.get_label() == name
+        assert np.array_equal(line.get_ydata(), values)
+    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}
+    assert len(looks) == len(CURVES.columns)
+    assert len({line.get_linestyle() for line in axis.lines}) == len(CURVES.columns)
+
+
+def test_signed_pictures_are_drawn_around_zero():
+    figure = nn.plot_pictures(np.linspace(-1, 3, 784)[None], "Signed", signed=True)
+    assert figure.axes[0].images[0].get_clim() == (-3, 3)
+
+
+def test_plots_leave_the_users_style_alone():
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 5}):
+        nn.plot_network(2, 2)
+        assert matplotlib.rcParams["font.size"] == 5
+
+
+def test_no_pictures_no_figure():
+    with pytest.raises(ValueError, match="pictures must hold at least one picture"):
+        nn.plot_pictures(np.zeros((0, 784)), "None")
+
+
+# Files
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGN_DIGITS_FIGURES", str(tmp_path))
+    return tmp_path
+
+
+def test_shown_figure_is_saved_with_its_description(folder):
+    figure = nn.plot_network(3, 2)
+    nn.show_figure(figure, "net")
+    assert [path.name for path in folder.iterdir()] == ["net.png"]
+    assert Image.open(folder / "net.png").text["Description"] == figure.get_label()
+
+
+def test_figure_without_description_is_refused(folder):
+    with pytest.raises(ValueError, match="figure 'bare' has no description"):
+        nn.show_figure(Figure(), "bare")
+    assert not list(folder.iterdir())
+
+
+def test_figures_of_other_data_go_to_a_folder_of_their_own(monkeypatch):
+    monkeypatch.delenv("SIGN_DIGITS_FIGURES")
+    assert nn.figures_folder() == nn.PROJECT / "figures"
+    monkeypatch.setenv("SIGN_DIGITS", "data/photos.npz")
+    assert nn.figures_folder() == nn.PROJECT / "figures" / "photos"
+
+
+def test_results_are_rounded(folder):
+    nn.save_results({"share": 1 / 3, "deep": {"list": [2, 0.123456]}})
+    saved = json.loads((folder / "results.json").read_text())
+    assert saved == {"share": 0.3333, "deep": {"list": [2, 0.1235]}}
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(folder, monkeypatch):
+    path = folder / "kept"
+    nn.write_atomically(path, b"old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        nn.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(folder.iterdir()) == [path]

@@ -1,0 +1,335 @@
+"""The renderer of the embedded data set."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+SCRIPT = DATA / "render_hands.py"
+
+_spec = importlib.util.spec_from_file_location("render_hands", SCRIPT)
+render_hands = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(render_hands)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    with np.load(DATA / "sign_digits.npz", allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+@pytest.fixture(scope="module")
+def few():
+    """Three signers: images, labels, signers."""
+    return render_hands.render_signers(3, seed=5)
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def is_flush_with_opposite_sides(images):
+    """Whether the hand touches the left and right or the upper and lower edges."""
+    lit = images.reshape(-1, 28, 28) > 0
+    upper_lower = lit[:, 0].any(axis=1) & lit[:, -1].any(axis=1)
+    left_right = lit[:, :, 0].any(axis=1) & lit[:, :, -1].any(axis=1)
+    return upper_lower | left_right
+
+
+# --- The embedded file -----------------------------------------------------------------------
+
+
+def test_embedded_set_is_what_the_script_renders(embedded):
+    images, labels, signers = render_hands.render_signers(500, seed=0)
+    difference = np.abs(images.astype(int) - embedded["dataset"].astype(int))
+    # A last bit that another CPU rounds differently may move a pixel across a threshold.
+    assert (difference > 1).mean() <= 1e-4
+    np.testing.assert_array_equal(labels, embedded["labels"])
+    np.testing.assert_array_equal(signers, embedded["signers"])
+
+
+def test_embedded_set_has_the_agreed_form(embedded):
+    assert set(embedded) == {"dataset", "labels", "signers"}
+    assert embedded["dataset"].shape == (5000, 784)
+    assert embedded["dataset"].dtype == np.uint8
+    np.testing.assert_array_equal(embedded["labels"], np.tile(np.arange(10), 500))
+    np.testing.assert_array_equal(embedded["signers"], np.repeat(np.arange(500), 10))
+    assert (DATA / "sign_digits.npz").stat().st_size < 4e6
+
+
+def test_embedded_hands_fill_their_pictures(embedded):
+    images = embedded["dataset"]
+    assert is_flush_with_opposite_sides(images).all()
+    hand_share = (images > 0).mean(axis=1)
+    assert hand_share.min() > 0.08
+    assert hand_share.max() < 0.85
+    assert images.max(axis=1).min() > 60  # no picture too dark to see
+
+
+# --- Rendering -------------------------------------------------------------------------------
+
+
+def test_equal_seeds_give_equal_pictures_and_others_others(few):
+    images, labels, signers = few
+    again, _, _ = render_hands.render_signers(3, seed=5)
+    other, _, _ = render_hands.render_signers(3, seed=6)
+    np.testing.assert_array_equal(images, again)
+    assert (images != other).any(axis=1).all()
+    np.testing.assert_array_equal(labels, np.tile(np.arange(10), 3))
+    np.testing.assert_array_equal(signers, np.repeat(np.arange(3), 10))
+
+
+def test_a_signer_looks_the_same_whatever_the_number_of_signers(few):
+    more, _, _ = render_hands.render_signers(render_hands.SIGNERS_AT_ONCE + 2, seed=5)
+    difference = np.abs(more[:30].astype(int) - few[0].astype(int))
+    assert (difference > 1).mean() <= 1e-4
+
+
+def test_no_two_signers_look_alike(few):
+    images = few[0].reshape(3, 10, 784)
+    assert (images[0] != images[1]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("turn", [-80, 0, 80])
+def test_background_is_black_however_the_hand_is_turned(turn):
+    hands = render_hands.draw_hands(1, 0, 1)
+    hands = hands._replace(view=hands.view + np.array([0, 0, turn]))
+    images = render_hands.photograph(hands).reshape(-1, 28, 28)
+    assert images.dtype == np.uint8
+    assert is_flush_with_opposite_sides(images.reshape(-1, 784)).all()
+    margin = (images == 0).mean(axis=(1, 2))
+    assert (margin > 0.1).all()
+
+
+def test_crop_is_centred():
+    images = render_hands.render_signers(20, seed=2)[0].reshape(-1, 28, 28)
+    columns = images.any(axis=1)
+    left = columns.argmax(axis=1)
+    right = columns[:, ::-1].argmax(axis=1)
+    assert np.abs(left - right).max() <= 1
+
+
+# --- The skeleton ----------------------------------------------------------------------------
+
+
+def bone_lengths(joints):
+    return np.linalg.norm(np.diff(joints, axis=-2), axis=-1)
+
+
+def test_bending_fingers_keeps_their_phalanges():
+    rng = np.random.default_rng(0)
+    phalanges = rng.uniform(0.1, 0.5, (7, 4, 3))
+    knuckles = rng.normal(size=(7, 4, 3))
+    joints = render_hands.finger_joints(
+        knuckles, phalanges, rng.uniform(-20, 120, (7, 4, 3)), rng.uniform(-30, 30, (7, 4))
+    )
+    assert joints.shape == (7, 4, 4, 3)
+    np.testing.assert_allclose(joints[:, :, 0], knuckles)
+    np.testing.assert_allclose(bone_lengths(joints), phalanges)
+
+
+def test_fingers_bend_towards_the_camera_and_tilt_towards_the_thumb():
+    knuckles, phalanges = np.zeros((1, 4, 3)), np.ones((1, 4, 3))
+    flexion, abduction = np.zeros((1, 4, 3)), np.zeros((1, 4))
+    straight = render_hands.finger_joints(knuckles, phalanges, flexion, abduction)
+    np.testing.assert_allclose(straight[0, 0, 3], [0, 3, 0], atol=1e-12)
+    flexion[..., 0] = 90
+    bent = render_hands.finger_joints(knuckles, phalanges, flexion, abduction)
+    np.testing.assert_allclose(bent[0, 0, 3], [0, 0, 3], atol=1e-12)
+    tilted = render_hands.finger_joints(knuckles, phalanges, 0 * flexion, abduction + 90)
+    np.testing.assert_allclose(tilted[0, 0, 3], [3, 0, 0], atol=1e-12)
+
+
+def test_fabrik_reaches_what_can_be_reached_and_keeps_the_bones():
+    rng = np.random.default_rng(1)
+    chain = np.cumsum(rng.uniform(0.2, 0.5, (50, 4, 3)), axis=1)
+    reach = bone_lengths(chain).sum(axis=1)
+    direction = rng.normal(size=(50, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    goal = chain[:, 0] + direction * (reach * rng.uniform(0.4, 0.85, 50))[:, None]
+    before = chain.copy()
+    bent = render_hands.fabrik(chain, goal)
+    np.testing.assert_array_equal(chain, before)
+    np.testing.assert_array_equal(bent[:, 0], chain[:, 0])
+    np.testing.assert_allclose(bone_lengths(bent), bone_lengths(chain))
+    assert np.linalg.norm(bent[:, -1] - goal, axis=1).max() < 0.02
+
+
+def test_fabrik_stretches_towards_what_is_too_far():
+    chain = np.array([[[0, 0, 0], [0, 1, 0], [0.2, 2, 0], [0, 3, 0.0]]])
+    length = bone_lengths(chain).sum()
+    bent = render_hands.fabrik(chain, np.array([[10.0, 0, 0]]))
+    np.testing.assert_allclose(bent[0, -1], [length, 0, 0], atol=0.01)
+
+
+@pytest.mark.parametrize("digit", [6, 7, 8, 9])
+def test_the_thumb_touches_the_finger_of_its_digit(digit):
+    hands = render_hands.draw_hands(3, 0, 20)
+    fingers = render_hands.finger_joints(
+        hands.knuckles, hands.phalanges, hands.flexion, hands.abduction
+    )[digit::10]
+    goal = (
+        np.einsum("bfj,bfjx->bx", hands.thumb_anchor[digit::10], fingers)
+        + hands.thumb_offset[digit::10]
+    )
+    thumb = render_hands.thumb_joints(hands.thumb_bones[digit::10], goal)
+    distance = np.linalg.norm(thumb[:, None, -1] - fingers[:, :, 3], axis=2)
+    finger = 9 - digit  # 9 index, 8 middle, 7 ring, 6 pinky
+    assert (distance.argmin(axis=1) == finger).mean() > 0.8
+
+
+# --- The camera and the light ----------------------------------------------------------------
+
+
+def test_turns_keep_distances_and_follow_their_names():
+    points = np.array([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]])
+    turned = render_hands.rotate(points, np.array([[30.0, -20, 50]]))[0]
+    np.testing.assert_allclose(turned @ turned.T, np.eye(3), atol=1e-12)
+    yaw = render_hands.rotate(points, np.array([[90.0, 0, 0]]))[0]
+    np.testing.assert_allclose(yaw[2], [1, 0, 0], atol=1e-12)  # the palm turns to the right
+    pitch = render_hands.rotate(points, np.array([[0, 90.0, 0]]))[0]
+    np.testing.assert_allclose(pitch[1], [0, 0, -1], atol=1e-12)  # the fingers tip away
+    roll = render_hands.rotate(points, np.array([[0, 0, 90.0]]))[0]
+    np.testing.assert_allclose(roll[1], [1, 0, 0], atol=1e-12)  # clockwise
+
+
+def test_z_buffer_keeps_the_nearest_sphere():
+    centres = np.array([[[8.0, 8, 0], [8, 8, 5], [2, 14, 1]]])
+    radii = np.array([[4.0, 2, 1]])
+    depth = render_hands.z_buffer(centres, radii, 16)[0]
+    rows, columns = np.mgrid[:16, :16] + 0.5
+    expected = np.full((16, 16), -np.inf)
+    for (x, y, z), radius in zip(centres[0], radii[0], strict=True):
+        square = radius**2 - (rows - y) ** 2 - (columns - x) ** 2
+        surface = np.where(square > 0, z + np.sqrt(np.maximum(square, 0)), -np.inf)
+        expected = np.maximum(expected, surface)
+    np.testing.assert_allclose(depth, expected)
+
+
+def test_z_buffer_cuts_spheres_at_the_edges():
+    depth = render_hands.z_buffer(
+        np.array([[[0.0, 0, 0], [40, -40, 0]]]), np.array([[3.0, 2]]), 16
+    )[0]
+    assert np.isfinite(depth[0, 0])
+    assert np.isfinite(depth).sum() == 8  # a quarter of the first disc, nothing of the second
+
+
+def test_crop_ends_at_the_lower_edge_of_the_photo():
+    centres = np.array([[[0.0, 1, 0], [0, 0, 0], [5, -3, 0]]])
+    radii = np.array([[0.5, 0.25, 0.25]])
+    corner, side, bottom = render_hands.crop(centres, radii, np.array([1.5]))
+    assert (side[0], bottom[0]) == (1.5, 0)  # what lies below 0 does not widen the crop
+    np.testing.assert_allclose(corner[0], [-0.75, 1.5])
+
+
+def test_masked_blur_keeps_what_is_even():
+    mask = np.zeros((1, 12, 12), bool)
+    mask[0, 3:9, 2:7] = True
+    blurred = render_hands.masked_blur(np.where(mask, 3.0, 99.0), mask, 1.5)
+    np.testing.assert_allclose(blurred, np.where(mask, 3.0, 0.0))
+
+
+def test_slope_does_not_leap_across_outlines():
+    depth = np.array([[[0.0], [1], [2], [100], [101]]])
+    everything = np.ones_like(depth, bool)
+    slope = render_hands.min_mod_slope(depth, everything)
+    np.testing.assert_allclose(slope[0, :, 0], [0, 1, 1, 1, 0])
+
+
+@pytest.mark.parametrize("lamp", [(0.5, 0, 1), (-0.5, 0, 1), (0, 0.5, 1), (0, -0.5, 1)])
+def test_a_surface_that_faces_the_lamp_is_brightest(lamp):
+    x, y, z = lamp
+    rows, columns = np.mgrid[:20, :20]
+    mask = np.ones((1, 20, 20), bool)
+
+    def light_on(depth):
+        return render_hands.facing_light(depth[None].astype(float), mask, np.array([lamp]))[0]
+
+    # The normal of a plane points to where the plane falls away; rows count downwards.
+    facing = (-x * columns + y * rows) / z
+    np.testing.assert_allclose(light_on(facing)[8:12, 8:12], 1)
+    assert light_on(-facing)[8:12, 8:12].max() < 0.7
+    assert light_on(0 * facing)[8:12, 8:12].max() < 0.95
+
+
+# --- The command -----------------------------------------------------------------------------
+
+
+def test_command_writes_the_file_byte_for_byte_again(tmp_path):
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    for path in (first, second):
+        done = run("--signers", 2, "--seed", 7, "--output", path)
+        assert done.returncode == 0, done.stderr
+    assert first.read_bytes() == second.read_bytes()
+    with np.load(first, allow_pickle=False) as file:
+        expected = render_hands.render_signers(2, seed=7)
+        for key, array in zip(("dataset", "labels", "signers"), expected, strict=True):
+            np.testing.assert_array_equal(file[key], array)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.npz", "second.npz"]
+
+
+def test_help_names_the_options():
+    done = run("--help")
+    assert done.returncode == 0
+    for option in ("--signers", "--seed", "--output"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--signers", "0"),
+        ("--signers", "-3"),
+        ("--signers", "many"),
+        ("--seed", "-1"),
+        ("--seed", "1.5"),
+    ],
+)
+def test_bad_numbers_are_named(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        render_hands.main([*arguments, "--output", str(tmp_path / "x.npz")])
+    assert exit_.value.code == 2
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert arguments[0] in last_line
+    assert arguments[1] in last_line
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_folder_is_an_error(tmp_path):
+    done = run("--signers", 1, "--output", tmp_path / "missing" / "x.npz")
+    assert done.returncode == 1
+    assert "missing" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_output_that_is_a_folder_is_an_error(tmp_path, capsys):
+    (tmp_path / "x.npz").mkdir()
+    assert render_hands.main(["--signers", "1", "--output", str(tmp_path / "x.npz")]) == 1
+    assert "cannot write" in capsys.readouterr().err.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_failure_leaves_the_old_file(failure, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"old")
+
+    def fail(file, **arrays):
+        file.write(b"half")
+        raise failure
+
+    monkeypatch.setattr(render_hands.np, "savez_compressed", fail)
+    assert render_hands.main(["--signers", "1", "--output", str(path)]) in (1, 130)
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.npz"]
+    assert capsys.readouterr().err.splitlines()[-1].endswith(".")
