@@ -1,0 +1,128 @@
+"""Execute the notebooks in place, write README's results table, and print it.
+
+    python notebooks/run.py                               all notebooks, in place
+    python notebooks/run.py --output build/photos         copies; the originals stay as they are
+    python notebooks/run.py notebooks/03_training.ipynb   only this one
+
+A second run changes no byte: what differs from machine to machine (times, the patch version of
+Python) is not stored. A notebook that fails stays as it was, and the failing cell is named.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+import nn_helpers as nn
+
+BEGIN, END = "<!-- results: written by notebooks/run.py -->\n", "<!-- end of results -->"
+
+
+def execute(source: Path, target: Path, progress: tqdm) -> None:
+    """Run one notebook from top to bottom and write it, outputs included, to `target`."""
+    notebook = nbformat.read(source, as_version=4)
+    # Threads that share two cores slow small matrix products down, and change their rounding.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # not a word on how the kernel is connected
+        timeout=300,
+        record_timing=False,
+        resources={"metadata": {"path": str(nn.PROJECT / "notebooks")}},
+        on_cell_executed=lambda **_: progress.update(),
+    )
+    client.execute(env=environment)
+    notebook.metadata.language_info = {"name": "python"}
+    nn.write_atomically(target, nbformat.writes(notebook).encode() + b"\n")
+
+
+def results_table(folder: Path) -> str:
+    """Return the results that the notebooks and the measurement stored as Markdown tables."""
+    results = json.loads((folder / "results.json").read_text())
+    photographs = json.loads((folder / "photographs.json").read_text())
+
+    def percent(share: float) -> str:
+        return f"{100 * share:.1f} %"
+
+    def interval(row: dict[str, float]) -> str:
+        return f"{100 * row['low']:.1f} to {percent(row['high'])}"
+
+    lines = [
+        "**Rendered hands, test signers, looked at once**",
+        "",
+        "| | value | 95 % interval | pictures counted | the report |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in results["metrics"].items():
+        name = "F1" if name == "f1" else name
+        report = percent(results["report"][name.lower()])
+        cells = (name, percent(row["value"]), interval(row), f"{row['n']:.0f}", report)
+        lines.append(f"| network: {' | '.join(cells)} |")
+    for name, row in results["baselines"].items():
+        if name != "network":
+            cells = (name, percent(row["value"]), interval(row), f"{row['n']:.0f}", "")
+            lines.append(f"| {': accuracy | '.join(cells[:2])} | {' | '.join(cells[2:])} |")
+    lines += [
+        "",
+        "**The same network, settings and question, over many random splits by signer**",
+        "",
+        "| pictures | splits | mean accuracy | standard deviation |",
+        "|---|---|---|---|",
+    ]
+    by_source = {
+        "rendered hands": results["splits"],
+        "photographs": {"n": photographs["splits"]["n"], **photographs["splits"]["accuracy"]},
+    }
+    for source, row in by_source.items():
+        spread = f"{100 * row['std']:.1f} points"
+        lines.append(f"| {source} | {row['n']} | {percent(row['mean'])} | {spread} |")
+    lines += [
+        "",
+        "**Trained on rendered hands alone, tested on photographs**",
+        "",
+        "| classifier | signers | accuracy | 95 % interval | photographs |",
+        "|---|---|---|---|---|",
+    ]
+    for row in photographs["transfer"]:
+        cells = (row["classifier"], row["signers"], percent(row["accuracy"]), interval(row))
+        lines.append(f"| {' | '.join(cells)} | {row['n']} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all, in order")
+    parser.add_argument("--output", type=Path, help="write copies to this folder instead")
+    arguments = parser.parse_args(argv)
+    notebooks = arguments.notebooks or sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
+    for source in notebooks:
+        target = (arguments.output or source.parent) / source.name
+        try:
+            n_cells = sum(c.cell_type == "code" for c in nbformat.read(source, 4).cells)
+            with tqdm(total=n_cells, desc=source.stem, unit="cell") as progress:
+                execute(source, target, progress)
+        except (OSError, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            print(f"{source}: {error}", file=sys.stderr)
+            return 1
+    if not arguments.output and (nn.figures_folder() / "results.json").is_file():
+        table = results_table(nn.figures_folder())
+        readme = nn.PROJECT / "README.md"
+        before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+        text = before + BEGIN + table + END + rest.partition(END)[2]
+        nn.write_atomically(readme, text.encode())
+        print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
