@@ -1,0 +1,40 @@
+# make          everything: environment, notebooks executed in place, results printed
+# make test     all tests, notebooks included
+# make lab      open the notebooks
+# make photos   fetch the public photographs (ARCHIVE=FILE takes a local copy)
+# make measure  how well photographs are told apart (needs the photographs)
+# make lint     check the code's style
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+all: $(VENV)/installed
+	$(BIN)/python notebooks/run.py
+
+# The exact versions that the stored outputs were made with.
+$(VENV)/installed: requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --requirement requirements.txt
+	touch $@
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/installed
+	$(BIN)/jupyter lab notebooks/01_exploration.ipynb
+
+photos: $(VENV)/installed
+	$(BIN)/python data/fetch_photos.py $(if $(ARCHIVE),--archive "$(ARCHIVE)")
+
+measure: $(VENV)/installed
+	$(INSTALL) --requirement benchmarks/requirements.txt
+	$(BIN)/python benchmarks/photographs.py
+
+lint: $(VENV)/installed
+	$(INSTALL) ruff
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: all test lab photos measure lint
