@@ -15,9 +15,10 @@ all: $(VENV)/installed
 
 # The exact versions that the stored outputs were made with.
 $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --requirement requirements.txt
-	touch $@
+	@echo Installing the packages into $(VENV), about a minute ...
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --requirement requirements.txt
+	@touch $@
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
@@ -29,11 +30,11 @@ photos: $(VENV)/installed
 	$(BIN)/python data/fetch_photos.py $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 
 measure: $(VENV)/installed
-	$(INSTALL) --requirement benchmarks/requirements.txt
+	@$(INSTALL) --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/photographs.py
 
 lint: $(VENV)/installed
-	$(INSTALL) ruff
+	@$(INSTALL) ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 

@@ -35,6 +35,7 @@ def execute(source: Path, target: Path, progress: tqdm) -> None:
         extra_arguments=["--log-level=ERROR"],  # not a word on how the kernel is connected
         timeout=300,
         record_timing=False,
+        coalesce_streams=True,  # else a line may come in one piece or two, as time has it
         resources={"metadata": {"path": str(nn.PROJECT / "notebooks")}},
         on_cell_executed=lambda **_: progress.update(),
     )
