@@ -1389,7 +1389,7 @@ def plot_intervals(
     """
     figure, axis = _new_figure(7, 0.9 + 0.42 * len(table))
     heights = np.arange(len(table))[::-1]
-    errors = [table["value"] - table["low"], table["high"] - table["value"]]
+    errors = table[["value", "high"]].to_numpy().T - table[["low", "value"]].to_numpy().T
     axis.errorbar(
         table["value"], heights, xerr=errors, fmt="o", color=COLORS[0], capsize=4, label="this run"
     )
@@ -1472,7 +1472,7 @@ def plot_reliability(table: pd.DataFrame, title: str) -> Figure:
     """
     figure, axis = _new_figure(4.6, 4.2)
     axis.plot([0, 1], [0, 1], color=COLORS[3], linestyle=":", label="as often as said")
-    errors = [table["share"] - table["low"], table["high"] - table["share"]]
+    errors = table[["share", "high"]].to_numpy().T - table[["low", "share"]].to_numpy().T
     axis.errorbar(
         table["said"],
         table["share"],

@@ -25,6 +25,15 @@ def code_cells(name):
     return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
 
 
+def shown_figures(cell):
+    """Return the names that a cell gives to `nn.show_figure`."""
+    return [
+        call.args[1].value
+        for call in ast.walk(ast.parse(cell.source))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "nn.show_figure"
+    ]
+
+
 def images(name):
     for cell in code_cells(name):
         for output in cell.outputs:
@@ -74,7 +83,7 @@ def test_opens_and_closes_as_a_page_should(name):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_image_has_alt_text_and_is_the_one_under_figures(name):
     for cell, output in images(name):
-        (figure,) = re.findall(r'show_figure\([^"]*"([^"]+)"\)', cell.source.replace("\n", " "))
+        (figure,) = shown_figures(cell)
         stored = nn.PROJECT / "figures" / f"{figure}.png"
         assert base64.b64decode(output.data["image/png"]) == stored.read_bytes()
         assert len(output.metadata["image/png"]["alt"]) > 20
@@ -82,10 +91,7 @@ def test_every_image_has_alt_text_and_is_the_one_under_figures(name):
 
 def test_every_figure_belongs_to_a_notebook():
     shown = {
-        figure
-        for name in NOTEBOOKS
-        for cell in code_cells(name)
-        for figure in re.findall(r'show_figure\([^"]*"([^"]+)"\)', cell.source)
+        figure for name in NOTEBOOKS for cell in code_cells(name) for figure in shown_figures(cell)
     }
     assert shown == {path.stem for path in (nn.PROJECT / "figures").glob("*.png")}
 
