@@ -3,6 +3,9 @@
 # make lab      open the notebooks
 # make photos   fetch the public photographs (ARCHIVE=FILE takes a local copy)
 # make measure  how well photographs are told apart (needs the photographs)
+# make check    run the self-checks on nn_helpers.py
+# make mutants  break nn_helpers.py in many ways and see that the self-checks notice
+# make parity   compare 100 updates with PyTorch and scikit-learn (installs about 1 GB)
 # make lint     check the code's style
 
 PYTHON ?= python3
@@ -30,12 +33,30 @@ photos: $(VENV)/installed
 	$(BIN)/python data/fetch_photos.py $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 
 measure: $(VENV)/installed
-	@$(INSTALL) --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/photographs.py
+
+check: $(VENV)/installed
+	$(BIN)/python grading/checks.py
+
+mutants: $(VENV)/installed
+	$(BIN)/python grading/mutants.py
+
+# PyTorch is large and the course does without: it gets an environment of its own.
+PARITY := build/parity
+PARITY_PYTHON := $(PARITY)/$(notdir $(BIN))/python
+$(PARITY)/installed: benchmarks/parity-requirements.txt
+	@echo Installing PyTorch and scikit-learn into $(PARITY), a minute or more ...
+	@$(PYTHON) -m venv $(PARITY)
+	@$(PARITY_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(PARITY_PYTHON) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+parity: $(PARITY)/installed
+	$(PARITY_PYTHON) benchmarks/parity.py
 
 lint: $(VENV)/installed
 	@$(INSTALL) ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: all test lab photos measure lint
+.PHONY: all test lab photos measure check mutants parity lint

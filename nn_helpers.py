@@ -21,10 +21,10 @@ import functools
 import io
 import json
 import os
+import re
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -99,11 +99,12 @@ def load_sign_digits(path: str | Path | None = None) -> SignDigits:
         raise ValueError(f"{path} is not an .npz file, or only a part of one")
     try:
         # Pickled objects could run code while they load, so they are refused.
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in ("dataset", "labels", "signers") if key in file}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{path} can't be read as an .npz file of plain arrays: {error}"
+            f"{path} can't be read as an .npz file of plain arrays: {reason}"
         ) from error
     for key in ("dataset", "labels"):
         if key not in arrays:
@@ -154,7 +155,7 @@ def _checked_labels(labels: np.ndarray, n_images: int) -> np.ndarray:
     if labels.dtype.kind in "iuUS":
         try:
             digits = labels.astype(np.int64)
-        except ValueError:  # a string that is no number
+        except (ValueError, OverflowError):  # a string that is no number, or far too large a one
             digits = None
     if digits is None or digits.min() < 0 or digits.max() > 9:
         found = ", ".join(repr(label) for label in np.unique(labels)[:12].tolist())
@@ -377,8 +378,10 @@ class Activations(NamedTuple):
 def sigmoid(z: np.ndarray) -> np.ndarray:
     """Squash any number into the range 0 to 1.
 
-    Eq. (1): σ(z) = 1 / (1 + exp(−z)). For z < 0 the same value is computed as
-    exp(z) / (1 + exp(z)): either way the exponent is −|z|, which can't overflow.
+    Eq. (1): σ(z) = 1 / (1 + exp(−z)) | any | squashes a logit into the range 0 to 1
+
+    For z < 0 the same value is computed as exp(z) / (1 + exp(z)). Either way the exponent is
+    −|z|, which can't overflow.
 
     Parameters
     ----------
@@ -395,10 +398,10 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 def forward(X: np.ndarray, parameters: Parameters) -> Activations:
     """Compute the network's output and all that leads to it.
 
-    Eq. (2): z1 = X W1 + b1, (N, H).
-    Eq. (3): a1 = σ(z1), (N, H).
-    Eq. (4): z2 = a1 W2 + b2, (N,).
-    Eq. (5): a2 = σ(z2), (N,).
+    Eq. (2): z1 = X W1 + b1 | (N, H) | logits of the hidden units
+    Eq. (3): a1 = σ(z1) | (N, H) | activations of the hidden units
+    Eq. (4): z2 = a1 W2 + b2 | (N,) | logits of the output
+    Eq. (5): a2 = σ(z2) | (N,) | probabilities of class 1
 
     Parameters
     ----------
@@ -428,9 +431,11 @@ def forward(X: np.ndarray, parameters: Parameters) -> Activations:
 def binary_cross_entropy(z2: np.ndarray, y: np.ndarray) -> float:
     """Measure how wrong the predictions are, on average, from the logits.
 
-    Eq. (6): L = −mean of y log a2 + (1 − y) log(1 − a2), with a2 = σ(z2).
-    Eq. (7): L = mean of max(z2, 0) − z2 y + log(1 + exp(−|z2|)), the same value, finite even
-    where the first form takes the logarithm of 0. This is the form that is computed.
+    Eq. (6): L = −mean(y log a2 + (1 − y) log(1 − a2)) | () | loss, by its definition
+    Eq. (7): L = mean(max(z2, 0) − z2 y + log(1 + exp(−|z2|))) | () | loss, from the logits
+
+    Both have the same value. The second is computed: it is finite even where the first takes
+    the logarithm of 0.
 
     Parameters
     ----------
@@ -460,7 +465,9 @@ def central_differences(
 ) -> np.ndarray:
     """Estimate the derivatives of a function without deriving anything.
 
-    Eq. (8): ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h, for one number θ after the other.
+    Eq. (8): ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h | that of θ | derivative, by differences
+
+    One number after the other is moved to both sides.
 
     Parameters
     ----------
@@ -516,7 +523,7 @@ def numerical_gradients(
 def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     """Compare two arrays by their largest difference, relative to their size.
 
-    Eq. (9): max |a − b| / (max |a| + max |b|); 0 if both are 0.
+    Eq. (9): error = max|a − b| / (max|a| + max|b|) | () | relative error; 0 if both are 0
 
     Parameters
     ----------
@@ -525,7 +532,8 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     Returns
     -------
     float
-        From 0 (equal) to 1 (nothing in common).
+        From 0 (equal) to 1 (nothing in common); NaN, which is below no bound, if there is a
+        NaN in either.
 
     Raises
     ------
@@ -536,7 +544,7 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     if a.shape != b.shape:
         raise ValueError(f"a and b must have the same shape, got {a.shape} and {b.shape}")
     size = np.max(np.abs(a)) + np.max(np.abs(b))
-    return float(np.max(np.abs(a - b)) / size) if size > 0 else 0.0
+    return float(np.max(np.abs(a - b)) / size) if size != 0 else 0.0
 
 
 def backward(
@@ -544,14 +552,16 @@ def backward(
 ) -> Parameters:
     """Compute the derivative of the loss with respect to every weight and bias.
 
-    Eq. (10): σ′(z) = σ(z) (1 − σ(z)), so the slope of a hidden unit is a1 ⊙ (1 − a1), (N, H).
-    Eq. (11): dz2 = (a2 − y) / N, (N,).
-    Eq. (12): dW2 = a1ᵀ dz2, (H,).
-    Eq. (13): db2 = Σ dz2 over the examples, ().
-    Eq. (14): da1 = dz2 W2ᵀ, (N, H).
-    Eq. (15): dz1 = da1 ⊙ a1 ⊙ (1 − a1), (N, H).
-    Eq. (16): dW1 = Xᵀ dz1, (D, H).
-    Eq. (17): db1 = Σ dz1 over the examples, (H,).
+    Eq. (10): σ′(z) = σ(z) (1 − σ(z)) | any | slope of the sigmoid, a1 ⊙ (1 − a1) here
+    Eq. (11): dz2 = (a2 − y) / N | (N,) | derivative with respect to z2
+    Eq. (12): dW2 = a1ᵀ dz2 | (H,) | derivative with respect to W2
+    Eq. (13): db2 = Σ dz2 | () | derivative with respect to b2
+    Eq. (14): da1 = dz2 W2ᵀ | (N, H) | derivative with respect to a1
+    Eq. (15): dz1 = da1 ⊙ a1 ⊙ (1 − a1) | (N, H) | derivative with respect to z1
+    Eq. (16): dW1 = Xᵀ dz1 | (D, H) | derivative with respect to W1
+    Eq. (17): db1 = Σ dz1 | (H,) | derivative with respect to b1
+
+    The sums run over the examples.
 
     Parameters
     ----------
@@ -591,7 +601,7 @@ def gradient_step(
 ) -> Parameters:
     """Move every parameter a small way downhill.
 
-    Eq. (18): θ ← θ − η dθ for each of W1, b1, W2, b2.
+    Eq. (18): θ ← θ − η dθ | that of θ | a step; θ is W1, b1, W2, b2 in turn
 
     Parameters
     ----------
@@ -614,8 +624,10 @@ def initialize_parameters(
 ) -> Parameters:
     """Draw starting weights at a scale that keeps the sigmoids awake.
 
-    Eq. (19): W1 ~ N(0, 1/D) and W2 ~ N(0, 1/H), so that a unit's logit has a variance near 1
-    if its inputs have; the biases start at 0 (LeCun et al., "Efficient BackProp", 1998, §4.6).
+    Eq. (19): W1 ~ N(0, 1/D) | (D, H) | starting weights; W2 ~ N(0, 1/H) likewise
+
+    So a unit's logit has a variance near 1 if its inputs have. The biases start at 0 (LeCun et
+    al., "Efficient BackProp", 1998, section 4.6).
 
     Parameters
     ----------
@@ -643,6 +655,52 @@ def initialize_parameters(
         W2=(rng.standard_normal(n_hidden) / np.sqrt(n_hidden)).astype(dtype),
         b2=np.zeros((), dtype),
     )
+
+
+def symbol_table() -> pd.DataFrame:
+    """List the letters of the course and the equations that compute them.
+
+    The rows of the equations are read from the docstrings of the functions that compute them:
+    ``Eq. (n): symbol = formula | shape | meaning``.
+
+    Returns
+    -------
+    DataFrame
+        A row a symbol; columns ``name in code``, ``shape``, ``meaning``, ``equation``,
+        ``computed by``.
+    """
+    import pandas as pd
+
+    rows = [(name, *described, "", "") for name, described in LETTERS.items()]
+    pattern = re.compile(r"Eq\. \((\d+)\): (.+?) [=≈←~] (.+) \| (.+) \| (.+)")
+    for function in EQUATIONS:
+        for number, name, formula, shape, meaning in pattern.findall(function.__doc__):
+            equation = f"({number}) {formula}"
+            rows.append((name, shape, meaning, equation, function.__name__))
+    columns = ["name in code", "shape", "meaning", "equation", "computed by"]
+    table = pd.DataFrame(rows, columns=columns)
+    subscripts = str.maketrans("12", "₁₂")
+    return table.set_index(table["name in code"].str.translate(subscripts).rename("symbol"))
+
+
+LETTERS = {
+    "X": ("(N, D)", "inputs, an example in each row"),
+    "y": ("(N,)", "truth, 0 or 1"),
+    "W1": ("(D, H)", "weights of the hidden layer"),
+    "b1": ("(H,)", "biases of the hidden layer"),
+    "W2": ("(H,)", "weights of the output"),
+    "b2": ("()", "bias of the output"),
+}
+EQUATIONS = (
+    sigmoid,
+    forward,
+    binary_cross_entropy,
+    central_differences,
+    relative_error,
+    backward,
+    gradient_step,
+    initialize_parameters,
+)
 
 
 # Training -------------------------------------------------------------------------------
@@ -984,8 +1042,10 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     spread = np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     half_width = z / (1 + z**2 / trials) * float(spread)
-    # Rounding could leave 0 of n or n of n a hair outside the range of shares.
-    return max(centre - half_width, 0.0), min(centre + half_width, 1.0)
+    # The ends are exact where nothing or everything was right; rounding would miss by a hair.
+    low = 0.0 if successes == 0 else centre - half_width
+    high = 1.0 if successes == trials else centre + half_width
+    return low, high
 
 
 def metric_intervals(matrix: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:

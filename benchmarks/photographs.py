@@ -4,8 +4,8 @@
     python benchmarks/photographs.py               print both measurements
     python benchmarks/photographs.py --write       and store them in figures/photographs.json
 
-Logistic regression and the support vector machine come from scikit-learn, see
-benchmarks/requirements.txt. They are here to compare with; the course does not use them.
+Logistic regression and the support vector machine come from scikit-learn. They are here to
+compare with; the course does not use them.
 """
 
 import argparse

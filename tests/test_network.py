@@ -196,6 +196,7 @@ def test_relative_error():
     assert nn.relative_error(a, -a) == 1
     assert nn.relative_error(0 * a, 0 * a) == 0
     assert np.isclose(nn.relative_error(a, a * (1 + 1e-3)), 5e-4, rtol=1e-2)
+    assert not nn.relative_error(a, np.array([1.0, np.nan])) < 1e9
     with pytest.raises(ValueError, match="a and b must have the same shape"):
         nn.relative_error(a, a[:, None])
 

@@ -7,8 +7,10 @@ import inspect
 import json
 import re
 import statistics
+import sys
 
 import nbformat
+import numpy as np
 import pytest
 
 import nn_helpers as nn
@@ -104,17 +106,54 @@ def test_every_equation_has_its_function_and_every_function_its_equation():
         cell.source for cell in NOTEBOOKS["02_derivation"].cells if cell.cell_type == "markdown"
     )
     tags = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", prose)]
-    assert tags == list(range(1, len(tags) + 1))
-    cited = [
-        int(n)
-        for _, function in inspect.getmembers(nn, inspect.isfunction)
-        for n in re.findall(r"Eq\. \((\d+)\)", function.__doc__ or "")
-    ]
-    assert sorted(cited) == tags
-    for name in NOTEBOOKS:
-        for cell in NOTEBOOKS[name].cells:
-            for n in re.findall(r"Eq\. \((\d+)\)", cell.source):
-                assert int(n) in tags
+    assert tags == list(range(1, len(tags) + 1)), "equations of notebook 02 out of order"
+    cited = {}
+    for name, function in inspect.getmembers(nn, inspect.isfunction):
+        for n in re.findall(r"Eq\. \((\d+)\)", function.__doc__ or ""):
+            assert int(n) not in cited, f"Eq. ({n}) is cited by {name} and by {cited[int(n)]}"
+            cited[int(n)] = name
+    assert set(tags) - set(cited) == set(), "equations that no function cites"
+    assert set(cited) - set(tags) == set(), "citations of equations that notebook 02 lacks"
+
+
+def test_equations_stand_in_the_symbol_table_in_order():
+    numbers = nn.symbol_table()["equation"].str.extract(r"^\((\d+)\)")[0].dropna().astype(int)
+    cited = re.findall(r"Eq\. \((\d+)\): ", inspect.getsource(nn))
+    assert list(numbers) == list(range(1, len(cited) + 1))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_prose_refers_to_equations_that_exist(name):
+    last = nn.symbol_table()["equation"].str.startswith("(").sum()
+    for cell in NOTEBOOKS[name].cells:
+        for n in re.findall(r"Eq\. \((\d+)\)", cell.source):
+            assert 1 <= int(n) <= last
+
+
+def test_arrays_have_the_shapes_that_the_symbol_table_states():
+    sizes = {"N": 7, "D": 5, "H": 3}
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((7, 5)), np.array([0, 1, 1, 0, 1, 0, 1])
+    parameters = nn.initialize_parameters(5, 3, rng=rng)
+    found = {"X": X, "y": y, **parameters._asdict()}
+
+    def remember(frame, event, _):
+        if event == "return" and frame.f_code in (nn.forward.__code__, nn.backward.__code__):
+            found.update(frame.f_locals)
+
+    sys.setprofile(remember)
+    try:
+        nn.backward(X, y, parameters, nn.forward(X, parameters))
+    finally:
+        sys.setprofile(None)
+    stated = nn.symbol_table().set_index("name in code")["shape"]
+    checked = 0
+    for name, shape in stated.items():
+        if name in found:
+            expected = tuple(sizes[letter] for letter in re.findall(r"[NDH]", shape))
+            assert np.shape(found[name]) == expected, name
+            checked += 1
+    assert checked == 6 + 4 + 7 + 1  # letters, forward, backward, and W1 once more at its start
 
 
 # The module
@@ -160,6 +199,64 @@ def test_results_follow_from_their_confusion_matrix():
     expected = nn.metric_intervals(results["confusion_matrix"])
     for name, row in expected.iterrows():
         assert results["metrics"][name] == pytest.approx(dict(row), abs=1e-4)
+
+
+NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)
+NUMBER = r"(?<![-\w.])\d+(?:\.\d+)?"
+
+
+def stored_numbers():
+    """Return what the results files hold, as they are and as percentages."""
+
+    def values(node):
+        if isinstance(node, dict | list):
+            for child in node.values() if isinstance(node, dict) else node:
+                yield from values(child)
+        elif isinstance(node, int | float):
+            yield node
+
+    for name in ("results.json", "photographs.json"):
+        for value in values(json.loads((nn.PROJECT / "figures" / name).read_text())):
+            yield f"{value:g}"
+            yield f"{100 * value:.1f}"
+
+
+def unexplained(prose, known):
+    """Return the numbers in prose that look like results and that nothing explains."""
+    looks_like_a_result = re.compile(rf"{NUMBER}(?=\s?%)|(?<![-\w.])\d+\.\d+")
+    allowed = {float(number) for number in known}
+    found = looks_like_a_result.findall(NOT_PROSE.sub(" ", prose))
+    return [number for number in found if float(number) not in allowed]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_result_in_a_notebook_is_typed(name):
+    """A decimal or a percentage in prose stands in an output, a results file or a setting."""
+    known = set(stored_numbers())
+    for cell in code_cells(name):
+        known.update(re.findall(NUMBER, cell.source))
+        for output in cell.outputs:
+            printed = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+            known.update(re.findall(NUMBER, printed))
+    for cell in NOTEBOOKS[name].cells:
+        if cell.cell_type == "markdown":
+            assert unexplained(cell.source, known) == [], cell.source
+
+
+def test_no_result_in_readme_is_typed():
+    settings = str(inspect.signature(nn.train))
+    settings += (nn.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    known = {*stored_numbers(), *re.findall(NUMBER, settings), *re.findall(r"\d\.\d+", settings)}
+    readme = (nn.PROJECT / "README.md").read_text(encoding="utf-8")
+    assert unexplained(readme, known | {"95"}) == []  # 95 % is the level of the intervals
+
+
+def test_typed_results_are_found():
+    assert unexplained("It reaches 97.3 %, or 0.973, of `0.5` and $0.1$.", {"1"}) == [
+        "97.3",
+        "0.973",
+    ]
+    assert unexplained("It reaches 97.3 %.", {"97.30"}) == []
 
 
 # The command that runs them

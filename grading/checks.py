@@ -1,0 +1,523 @@
+"""Self-checks: what must hold for any correct solution, on random input.
+
+    python grading/checks.py                     check nn_helpers.py
+    python grading/checks.py my_solution.py      check another file
+    python grading/checks.py --seed 7            with the random input of an earlier run
+
+No check knows a right answer by heart. Each states a property that follows from what a function
+is for, such as "the gradients agree with central differences". So a different formula or another
+starting point passes, as long as it is right. When a check fails, the seed of its random input
+is printed; with ``--seed`` it fails in the same way again.
+
+A check is a function of the module to be checked, here called ``nn``, and of a random generator.
+It raises an `AssertionError` that says in words what should hold.
+"""
+
+import argparse
+import importlib.util
+import secrets
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+Check = Callable[[types.ModuleType, np.random.Generator], None]
+PROJECT = Path(__file__).resolve().parent.parent
+D, H = 5, 4  # inputs and hidden units of the small network that most checks use
+
+
+# Random input ---------------------------------------------------------------------------
+
+
+def random_examples(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `n` examples (n, D) and labels (n,)."""
+    return rng.standard_normal((n, D)), rng.integers(0, 2, n)
+
+
+def random_parameters(nn: types.ModuleType, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Return parameters without a zero: a mistake in a bias can hide behind one."""
+    return nn.Parameters(
+        W1=rng.standard_normal((D, H)),
+        b1=rng.standard_normal(H),
+        W2=rng.standard_normal(H),
+        b2=np.array(rng.standard_normal()),
+    )
+
+
+def copied(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Copy parameters: an update may work in place, so checks hand out copies."""
+    return type(arrays)(*(np.array(array) for array in arrays))
+
+
+def loss_of(nn: types.ModuleType, X: np.ndarray, y: np.ndarray, parameters: tuple) -> float:
+    """Return the loss of a network on some examples."""
+    return nn.binary_cross_entropy(nn.forward(X, parameters).z2, y)
+
+
+def gradients_of(nn: types.ModuleType, X: np.ndarray, y: np.ndarray, parameters: tuple) -> tuple:
+    """Return the gradients that the backward pass gives."""
+    return nn.backward(X, y, parameters, nn.forward(X, parameters))
+
+
+def require_equal(got: tuple, expected: tuple, what: str, tolerance: float = 1e-9) -> None:
+    """Require parameters or gradients to agree in shape and value, and name the one that fails."""
+    for name, a, b in zip(("W1", "b1", "W2", "b2"), got, expected, strict=True):
+        assert np.shape(a) == np.shape(b), (
+            f"{what}: {name} should have shape {np.shape(b)}, it has {np.shape(a)}"
+        )
+        assert np.allclose(a, b, rtol=tolerance, atol=tolerance), f"{what}: {name} is off"
+
+
+# Preprocessing --------------------------------------------------------------------------
+
+
+def check_select_digits(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """0 stands for the negative digit, 1 for the positive one, and rows stay together."""
+    labels = np.concatenate([rng.permutation(10), rng.integers(0, 10, 30)])
+    images = np.repeat(labels[:, None], 784, axis=1).astype(np.uint8)
+    signers = rng.integers(0, 5, 40)
+    X, y, who = nn.select_digits(nn.SignDigits(images, labels, signers), negative=6, positive=8)
+    assert len(X) == len(y) == len(who) == np.sum((labels == 6) | (labels == 8)), (
+        "the pictures of both digits should be kept, and no others"
+    )
+    assert np.array_equal(X[:, 0], np.where(y == 1, 8, 6)), "label 1 should mean the positive digit"
+    kept = (labels == 6) | (labels == 8)
+    assert sorted(zip(X[:, 0], who, strict=True)) == sorted(
+        zip(labels[kept], signers[kept], strict=True)
+    ), "each picture should keep its signer"
+
+
+def check_scale_pixels(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Black becomes 0, white becomes 1, and everything between is in proportion."""
+    X = np.concatenate([[0, 255], rng.integers(0, 256, 50)]).astype(np.uint8)[None]
+    scaled = nn.scale_pixels(X)
+    assert np.allclose(scaled[0, :2], [0, 1], atol=1e-6), (
+        "0 should become 0, and 255 should become 1"
+    )
+    assert np.allclose(scaled * 255, X, atol=1e-3), "pixels should be divided by 255"
+
+
+def check_standardize_training(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Each training pixel has mean 0 and a spread near 1 afterwards, each by its own measure."""
+    spreads = rng.uniform(20, 60, 6)
+    X = 100 + spreads * rng.standard_normal((500, 6))
+    Z = nn.standardize(X, nn.fit_standardizer(X))
+    assert np.allclose(Z.mean(axis=0), 0, atol=1e-3), "each pixel's mean should become 0"
+    assert np.all(np.abs(Z.std(axis=0) - 1) < 0.2), "each pixel's spread should become about 1"
+    X[:, 0] = 7
+    assert np.all(np.isfinite(nn.standardize(X, nn.fit_standardizer(X)))), (
+        "a pixel that never varies should not lead to a division by 0"
+    )
+
+
+def check_standardize_uses_training_statistics_only(
+    nn: types.ModuleType, rng: np.random.Generator
+) -> None:
+    """What a new picture becomes does not depend on the pictures that come with it."""
+    standardizer = nn.fit_standardizer(rng.uniform(0, 255, (40, D)))
+    new = rng.uniform(0, 255, (10, D))
+    one_by_one = np.concatenate([nn.standardize(new[i : i + 1], standardizer) for i in range(10)])
+    assert np.allclose(nn.standardize(new, standardizer), one_by_one, atol=1e-4), (
+        "new pictures should be measured by the training statistics alone"
+    )
+
+
+def check_split_by_signer(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Every picture is on one side, no signer on both, and the sides have the right size."""
+    signers = rng.integers(0, 30, 200)
+    train, test = nn.split_by_signer(signers, 0.2, rng=rng)
+    assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(200)), (
+        "every picture should be on exactly one side"
+    )
+    assert not set(signers[train]) & set(signers[test]), "no signer should be on both sides"
+    largest = np.bincount(signers).max()
+    assert abs(len(test) - 0.2 * 200) <= largest, (
+        "about a fifth of the pictures should be for the test"
+    )
+
+
+# Activation -----------------------------------------------------------------------------
+
+
+def check_sigmoid(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """The sigmoid is ½ at 0, rises, is symmetric, and its logit is its input."""
+    z = np.sort(rng.uniform(-20, 20, 200))
+    a = nn.sigmoid(z)
+    assert nn.sigmoid(np.zeros(1)) == 0.5, "the sigmoid of 0 should be exactly 0.5"
+    assert np.all(np.diff(a) > 0), "the sigmoid should rise everywhere"
+    assert np.allclose(a + nn.sigmoid(-z), 1), "sigmoid(z) + sigmoid(-z) should be 1"
+    small = z[np.abs(z) < 10]
+    logit = np.log(nn.sigmoid(small)) - np.log(1 - nn.sigmoid(small))
+    assert np.allclose(logit, small), "log(a / (1 - a)) should give back the logit"
+
+
+def check_sigmoid_far_out(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Nothing overflows, however large the logit."""
+    z = np.array([-1000.0, 1000.0]) * rng.uniform(1, 100)
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            a = nn.sigmoid(z)
+    except FloatingPointError as error:
+        raise AssertionError(f"the sigmoid of {z[0]:.0f} should not overflow: {error}") from error
+    assert np.allclose(a, [0, 1]), "far out the sigmoid should be 0 and 1"
+
+
+# Loss -----------------------------------------------------------------------------------
+
+
+def check_loss_definition(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """The loss is the mean of −log of the probability given to the truth."""
+    z, y = rng.uniform(-5, 5, 30), rng.integers(0, 2, 30)
+    a = 1 / (1 + np.exp(-z))
+    expected = -np.mean(np.log(np.where(y == 1, a, 1 - a)))
+    assert np.isclose(nn.binary_cross_entropy(z, y), expected), (
+        "the loss should be the mean of -log of the probability given to the true class"
+    )
+    assert np.isclose(nn.binary_cross_entropy(np.zeros(3), y[:3]), np.log(2)), (
+        "always answering one half should cost log 2"
+    )
+
+
+def check_loss_far_out(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """For a large wrong logit the loss is that logit, and nothing overflows."""
+    z = rng.uniform(500, 2000)
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            costs = [
+                nn.binary_cross_entropy(np.array([z]), np.array([0])),
+                nn.binary_cross_entropy(np.array([-z]), np.array([1])),
+            ]
+    except FloatingPointError as error:
+        raise AssertionError(f"the loss at a logit of {z:.0f} should be finite: {error}") from error
+    assert np.allclose(costs, z), f"being wrong with a logit of {z:.0f} should cost {z:.0f}"
+
+
+def check_loss_is_convex(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Along a line of logits the loss curves upwards."""
+    start, direction = rng.standard_normal((2, 20))
+    y = rng.integers(0, 2, 20)
+    along = [nn.binary_cross_entropy(start + t * direction, y) for t in np.linspace(-5, 5, 41)]
+    assert np.all(np.diff(along, 2) >= -1e-9), "the loss should be convex along a line of logits"
+
+
+# Forward pass ---------------------------------------------------------------------------
+
+
+def check_forward_definition(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Each layer is a weighted sum with a bias, then the sigmoid."""
+    X, _ = random_examples(rng, 6)
+    parameters = random_parameters(nn, rng)
+    z1, a1, z2, a2 = nn.forward(X, parameters)
+    sums = (X[:, :, None] * parameters.W1).sum(axis=1) + parameters.b1
+    assert np.shape(z1) == sums.shape, f"z1 should have shape {sums.shape}, it has {np.shape(z1)}"
+    assert np.allclose(z1, sums), "z1 should be X W1 + b1"
+    assert np.allclose(a1, 1 / (1 + np.exp(-z1))), "a1 should be the sigmoid of z1"
+    assert np.shape(z2) == (6,), f"z2 should have shape (6,) for 6 examples, it has {np.shape(z2)}"
+    assert np.allclose(z2, (a1 * parameters.W2).sum(axis=1) + parameters.b2), (
+        "z2 should be a1 W2 + b2"
+    )
+    assert np.allclose(a2, 1 / (1 + np.exp(-z2))), "a2 should be the sigmoid of z2"
+
+
+def check_forward_of_a_batch_is_forward_of_its_rows(
+    nn: types.ModuleType, rng: np.random.Generator
+) -> None:
+    """An example's output does not depend on which others are computed with it."""
+    X, _ = random_examples(rng, 6)
+    parameters = random_parameters(nn, rng)
+    rows = [nn.forward(X[i : i + 1], parameters).a2[0] for i in range(6)]
+    assert np.allclose(nn.forward(X, parameters).a2, rows), (
+        "an example should get the same output alone and in a batch"
+    )
+
+
+# Backward pass --------------------------------------------------------------------------
+
+
+def check_gradients(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """All four gradients agree with central differences, for 1, 2 and 7 examples."""
+    step = 1e-5
+    for n in (1, 2, 7):
+        X, y = random_examples(rng, n)
+        parameters = random_parameters(nn, rng)
+        gradients = gradients_of(nn, X, y, parameters)
+        for name, values, gradient in zip(parameters._fields, parameters, gradients, strict=True):
+            assert np.shape(gradient) == values.shape, (
+                f"d{name} should have the shape of {name}, {values.shape}, "
+                f"it has {np.shape(gradient)}"
+            )
+            numeric = np.zeros_like(values)
+            for index in np.ndindex(values.shape):
+                shift = np.zeros_like(values)
+                shift[index] = step
+                up = loss_of(nn, X, y, parameters._replace(**{name: values + shift}))
+                down = loss_of(nn, X, y, parameters._replace(**{name: values - shift}))
+                numeric[index] = (up - down) / (2 * step)
+            size = np.abs(gradient).max() + np.abs(numeric).max()
+            assert np.abs(gradient - numeric).max() <= 1e-6 * size, (
+                f"d{name} should agree with central differences for {n} examples"
+            )
+
+
+def check_gradient_is_the_mean_over_batches(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """The gradient of all examples is the mean over its batches, weighed by their sizes."""
+    X, y = random_examples(rng, 10)
+    parameters = random_parameters(nn, rng)
+    parts = np.split(np.arange(10), [4, 8])  # 4, 4 and 2 examples
+    gradients = [gradients_of(nn, X[rows], y[rows], parameters) for rows in parts]
+    means = [
+        sum(len(rows) / 10 * np.asarray(part) for rows, part in zip(parts, values, strict=True))
+        for values in zip(*gradients, strict=True)
+    ]
+    require_equal(
+        gradients_of(nn, X, y, parameters),
+        means,
+        "the mean of the batches' gradients should be theirs",
+    )
+
+
+def check_order_does_not_matter(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Neither the order of the examples nor that of the hidden units changes anything."""
+    X, y = random_examples(rng, 7)
+    W1, b1, W2, b2 = parameters = random_parameters(nn, rng)
+    before = gradients_of(nn, X, y, parameters)
+    rows, units = rng.permutation(7), rng.permutation(H)
+    require_equal(
+        gradients_of(nn, X[rows], y[rows], parameters),
+        before,
+        "another order of the examples should give the same gradients",
+    )
+    swapped = nn.Parameters(W1[:, units], b1[units], W2[units], b2)
+    after = gradients_of(nn, X, y, swapped)
+    expected = (before.W1[:, units], before.b1[units], before.W2[units], before.b2)
+    require_equal(after, expected, "gradients should follow when hidden units change places")
+
+
+def check_inputs_stay_unchanged(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Computing something from arrays does not change them."""
+    X, y = random_examples(rng, 5)
+    parameters = random_parameters(nn, rng)
+    before = [array.copy() for array in (X, y, *parameters)]
+    loss_of(nn, X, y, parameters)
+    gradients_of(nn, X, y, parameters)
+    nn.standardize(X, nn.fit_standardizer(X))
+    nn.train(X, y, n_hidden=H, epochs=1, batch_size=2, rng=rng)
+    for old, new in zip(before, (X, y, *parameters), strict=True):
+        assert np.array_equal(old, new), (
+            "the arrays that a function is given should stay as they are"
+        )
+
+
+# Training -------------------------------------------------------------------------------
+
+
+def check_gradient_step(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Each parameter moves by the rate times its gradient, downhill, and keeps its shape."""
+    parameters, gradients = random_parameters(nn, rng), random_parameters(nn, rng)
+    rate = rng.uniform(0.01, 1)
+    expected = [p - rate * g for p, g in zip(parameters, gradients, strict=True)]
+    updated = nn.gradient_step(copied(parameters), copied(gradients), rate)
+    require_equal(updated, expected, "a step should subtract rate times gradient")
+
+
+def check_initialization(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Hidden units differ from the start, and their sigmoids are not saturated."""
+    W1, b1, W2, _ = parameters = nn.initialize_parameters(784, 64, rng=rng)
+    assert [np.shape(p) for p in parameters] == [(784, 64), (64,), (64,), ()], (
+        "W1, b1, W2, b2 should have the shapes (784, 64), (64,), (64,), ()"
+    )
+    assert len(np.unique(W1, axis=1).T) == 64, "no two hidden units should start alike"
+    assert np.all(W2 != 0), "output weights of 0 would let nothing through to the hidden layer"
+    z1 = rng.standard_normal((200, 784)) @ W1 + b1
+    a1 = 1 / (1 + np.exp(-z1))
+    assert np.mean(a1 * (1 - a1)) > 0.1, "the hidden sigmoids should not be saturated at the start"
+
+
+def check_minibatches(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """An epoch uses every example once, the last partial batch included, in a new order."""
+    first = [np.array(batch) for batch in nn.minibatches(23, 5, rng=rng)]
+    second = [np.array(batch) for batch in nn.minibatches(23, 5, rng=rng)]
+    for batches in (first, second):
+        assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(23)), (
+            "every example should occur exactly once in an epoch, 23 of them in batches of 5"
+        )
+        assert max(map(len, batches)) <= 5, "no batch should be larger than the batch size"
+    orders = [np.concatenate(batches) for batches in (first, second)]
+    assert not np.array_equal(*orders), "each epoch should have an order of its own"
+    assert not np.array_equal(orders[0], np.arange(23)), "the examples should be shuffled"
+
+
+def check_training_takes_the_right_steps(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """On copies of one example every batch is the same, so the steps can be followed."""
+    x, y = rng.standard_normal((1, D)), rng.integers(0, 2, 1)
+    seed = int(rng.integers(2**32))
+
+    def trained(rate: float, epochs: int) -> tuple:
+        return nn.train(
+            np.repeat(x, 7, axis=0),
+            np.repeat(y, 7),
+            n_hidden=H,
+            epochs=epochs,
+            learning_rate=rate,
+            batch_size=2,
+            rng=np.random.default_rng(seed),
+        ).parameters
+
+    start = copied(trained(1e-12, 1))  # so small a rate leaves the start as it was
+    for epochs in (1, 2):
+        expected = start
+        for _ in range(4 * epochs):  # 7 examples in batches of 2 are 4 steps
+            gradients = gradients_of(nn, x, y, expected)
+            expected = copied(nn.gradient_step(copied(expected), gradients, 0.5))
+        require_equal(
+            trained(0.5, epochs),
+            expected,
+            f"7 examples in batches of 2, {epochs} epochs, should make {4 * epochs} steps",
+            tolerance=1e-4,
+        )
+
+
+def check_training_learns(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """What can be learned is learned, and the history tells of it."""
+    X = rng.standard_normal((120, D))
+    y = (X[:, 0] - X[:, 1] > 0).astype(int)
+    run = nn.train(X, y, n_hidden=8, epochs=60, learning_rate=1.0, batch_size=8, rng=rng)
+    loss = list(run.history["loss"])
+    assert len(loss) == 60, (
+        f"the history should have a row for each of 60 epochs, it has {len(loss)}"
+    )
+    assert loss[-1] < 0.25 * loss[0], "the training loss should fall on an easy problem"
+    probability = 1 / (1 + np.exp(-nn.forward(X, run.parameters).z2))
+    assert np.mean((probability >= 0.5) == y) > 0.95, "an easy problem should be learned"
+
+
+def check_history_counts_every_example(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """With a rate near 0 the first epoch's loss is that of the start, over all examples."""
+    X, y = random_examples(rng, 11)
+    run = nn.train(X, y, n_hidden=H, epochs=1, learning_rate=1e-12, batch_size=4, rng=rng)
+    expected = loss_of(nn, X, y, run.parameters)
+    assert np.isclose(run.history["loss"].iloc[0], expected, rtol=1e-4), (
+        "the loss in the history should be the mean over all examples of the epoch"
+    )
+
+
+# Evaluation -----------------------------------------------------------------------------
+
+
+def check_predict(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Class 1 is predicted from the threshold on."""
+    X, _ = random_examples(rng, 50)
+    parameters = random_parameters(nn, rng)
+    probability = nn.predict_probability(X, parameters)
+    assert np.allclose(probability, 1 / (1 + np.exp(-nn.forward(X, parameters).z2))), (
+        "the probability should be the network's output a2"
+    )
+    for threshold in np.quantile(probability, (0.2, 0.5, 0.8)):
+        assert np.array_equal(nn.predict(X, parameters, threshold), probability >= threshold), (
+            f"with threshold {threshold:.3f}, class 1 should be predicted from there on"
+        )
+
+
+def check_confusion_matrix(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Truth is in rows, prediction in columns: [[TN, FP], [FN, TP]]."""
+    TN, FP, FN, TP = counts = rng.choice(np.arange(1, 30), 4, replace=False)
+    order = rng.permutation(counts.sum())
+    y = np.repeat([0, 0, 1, 1], counts)[order]
+    predicted = np.repeat([0, 1, 0, 1], counts)[order]
+    matrix = np.asarray(nn.confusion_matrix(y, predicted))
+    assert np.array_equal(matrix, [[TN, FP], [FN, TP]]), (
+        "the matrix should be [[TN, FP], [FN, TP]], truth in rows, prediction in columns"
+    )
+
+
+def check_metrics(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Accuracy, precision, recall and F1 follow their definitions; a share of nothing is 0."""
+    TN, FP, FN, TP = rng.choice(np.arange(1, 60), 4, replace=False)
+    accuracy, precision, recall, f1 = nn.classification_metrics(np.array([[TN, FP], [FN, TP]]))
+    assert np.isclose(accuracy, (TN + TP) / (TN + FP + FN + TP)), "accuracy: right out of all"
+    assert np.isclose(precision, TP / (TP + FP)), "precision: right out of those called 1"
+    assert np.isclose(recall, TP / (TP + FN)), "recall: found out of those that are 1"
+    assert np.isclose(f1, 2 / (1 / precision + 1 / recall)), "F1: harmonic mean of the two"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            nothing = nn.classification_metrics(np.array([[5, 0], [0, 0]]))
+        except (RuntimeWarning, ZeroDivisionError) as error:
+            raise AssertionError(f"a share of nothing should be 0, not: {error}") from error
+    assert tuple(nothing) == (1, 0, 0, 0), "a share of nothing should be 0"
+
+
+def check_wilson_interval(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """At both ends p of the interval the share seen is 1.96 standard errors of p away from p."""
+    trials = int(rng.integers(20, 300))
+    for successes in (int(rng.integers(1, trials)), 0, trials):
+        low, high = nn.wilson_interval(successes, trials)
+        share = successes / trials
+        assert low - 1e-9 <= share <= high + 1e-9, "the interval should contain the share seen"
+        for end in (low, high):
+            distance = 1.959964**2 * end * (1 - end) / trials
+            assert np.isclose((share - end) ** 2, distance, rtol=1e-4, atol=1e-12), (
+                "each end should lie 1.96 of its standard errors away from the share"
+            )
+        assert low < high, "even 0 of n and n of n leave some doubt"
+
+
+# Running them ---------------------------------------------------------------------------
+
+CHECKS: dict[str, Check] = {
+    name.removeprefix("check_"): function
+    for name, function in list(globals().items())
+    if name.startswith("check_")
+}
+
+
+def failure(check: Check, nn: types.ModuleType, seed: int) -> str | None:
+    """Run one check and return what is wrong in one line, or None if nothing is."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            check(nn, np.random.default_rng(seed))
+    except AssertionError as error:
+        return str(error)
+    except Exception as error:  # whatever the code that is checked raises
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None
+
+
+def load_module(path: Path) -> types.ModuleType:
+    """Load a solution from its file."""
+    spec = importlib.util.spec_from_file_location("solution", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["solution"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", nargs="?", type=Path, default=PROJECT / "nn_helpers.py")
+    parser.add_argument("--seed", type=int, help="of the random input; default: a new one")
+    arguments = parser.parse_args(argv)
+    if not arguments.file.is_file():
+        parser.error(f"file must be a Python file, got {arguments.file}, which is not there")
+    nn = load_module(arguments.file)
+    seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
+    failures = 0
+    for name, check in CHECKS.items():
+        problem = failure(check, nn, seed)
+        failures += problem is not None
+        print(f"{'ok  ' if problem is None else 'FAIL'}  {name.replace('_', ' ')}")
+        if problem is not None:
+            print(f"      {problem}\n      again: --seed {seed}")
+    print(f"{len(CHECKS) - failures} of {len(CHECKS)} checks passed")
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

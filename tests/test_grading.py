@@ -1,0 +1,111 @@
+"""The self-checks: right solutions pass, plausible mistakes don't, and every check is needed."""
+
+import subprocess
+import sys
+
+import checks
+import mutants
+import numpy as np
+import pytest
+
+import nn_helpers as nn
+
+
+@pytest.fixture(scope="module")
+def killers():
+    """Return, for each mutant, the checks that it fails."""
+    return {edit.name: mutants.failed_checks(edit) for edit in mutants.MUTANTS}
+
+
+def command(script, *arguments):
+    path = nn.PROJECT / "grading" / script
+    return subprocess.run(
+        [sys.executable, path, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+# The checks
+
+
+@pytest.mark.parametrize("name", checks.CHECKS)
+@pytest.mark.parametrize("seed", range(5))
+def test_reference_passes(name, seed):
+    assert checks.failure(checks.CHECKS[name], nn, seed) is None
+
+
+def test_every_check_states_its_property():
+    for check in checks.CHECKS.values():
+        assert check.__doc__.endswith(".")
+
+
+def test_failing_check_says_why_and_how_to_repeat_it(tmp_path):
+    path = tmp_path / "solution.py"
+    source = mutants.SOURCE.read_text(encoding="utf-8")
+    path.write_text(source.replace("db2 = dz2.sum()", "db2 = dz2.mean()"), encoding="utf-8")
+    first = command("checks.py", path)
+    assert first.returncode == 1
+    assert "db2 should agree with central differences" in first.stdout
+    seed = first.stdout.partition("--seed ")[2].split()[0]
+    assert command("checks.py", path, "--seed", seed).stdout == first.stdout
+
+
+def test_code_that_raises_fails_its_checks_in_one_line(tmp_path):
+    path = tmp_path / "solution.py"
+    source = mutants.SOURCE.read_text(encoding="utf-8")
+    path.write_text(source.replace("db2 = dz2.sum()", "db2 = missing"), encoding="utf-8")
+    result = command("checks.py", path, "--seed", 1)
+    assert result.returncode == 1
+    assert "NameError: name 'missing' is not defined" in result.stdout
+    assert not result.stderr
+
+
+def test_command_on_the_reference_passes():
+    result = command("checks.py")
+    assert result.returncode == 0, result.stdout
+    assert f"{len(checks.CHECKS)} of {len(checks.CHECKS)} checks passed" in result.stdout
+
+
+def test_missing_file_is_named():
+    result = command("checks.py", "nowhere.py")
+    assert result.returncode == 2
+    assert "nowhere.py, which is not there" in result.stderr
+
+
+# The mutants
+
+
+@pytest.mark.parametrize("edit", mutants.MUTANTS, ids=lambda edit: edit.name)
+def test_mutant_is_caught(killers, edit):
+    assert killers[edit.name]
+
+
+@pytest.mark.parametrize("edit", mutants.VARIANTS, ids=lambda edit: edit.name)
+def test_right_variant_passes_every_check(edit):
+    assert mutants.failed_checks(edit) == []
+
+
+def test_there_are_many_mutants_and_names_are_unique():
+    names = [edit.name for edit in (*mutants.MUTANTS, *mutants.VARIANTS)]
+    assert len(mutants.MUTANTS) >= 20
+    assert len(set(names)) == len(names)
+
+
+def test_without_its_only_killer_a_mutant_survives(killers):
+    only = sorted({caught[0] for caught in killers.values() if len(caught) == 1})
+    result = command("mutants.py", "--without", only[0])
+    assert result.returncode == 1
+    survivors = [name for name, caught in killers.items() if caught == only[:1]]
+    for name in survivors:
+        assert f"{name:42s} SURVIVED" in result.stdout
+
+
+def test_an_edit_that_fits_nowhere_is_refused():
+    with pytest.raises(ValueError, match="must fit in one place"):
+        mutants.edited_module(mutants.Edit("lost", "no such line", ""))
+
+
+def test_an_edit_changes_only_its_own_module():
+    module = mutants.edited_module(mutants.Edit("tanh", mutants.SIGMOID, "\n    return 0 * z\n"))
+    z = np.array([1.0])
+    assert module.sigmoid(z) == 0
+    assert nn.sigmoid(z) != 0

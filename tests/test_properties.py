@@ -1,0 +1,477 @@
+"""Loading, splitting, mini-batches and metrics, on whatever hypothesis can think of."""
+
+import functools
+import io
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import binomtest
+from sklearn import metrics as sklearn_metrics
+
+import nn_helpers as nn
+
+# The same examples in every run, and no clock: a slow machine fails nothing.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, max_examples=100, report_multiple_bugs=False
+)
+settings.load_profile("repeatable")
+
+seeds = st.integers(0, 2**32 - 1)
+fractions = st.floats(0, 1, exclude_min=True, exclude_max=True)
+
+
+# Loading
+
+
+def as_npz(arrays, save=np.savez_compressed):
+    buffer = io.BytesIO()
+    save(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def as_npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def load(content):
+    """Load a file of these bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.npz"
+        path.write_bytes(content)
+        return nn.load_sign_digits(path)
+
+
+def load_or_refuse(content):
+    """Damage may go unnoticed, in a time stamp for example, but what is loaded must be right."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, about odd headers
+        try:
+            data = load(content)
+        except ValueError:
+            return
+    n = len(data.images)
+    assert n >= 1
+    assert data.images.shape == (n, nn.N_PIXELS)
+    assert data.images.dtype == np.uint8
+    assert data.labels.shape == (n,)
+    assert data.labels.dtype == np.int64
+    assert np.all((data.labels >= 0) & (data.labels <= 9))
+    if data.signers is not None:
+        assert data.signers.shape == (n,)
+        assert data.signers.dtype == np.int64
+
+
+@st.composite
+def valid_arrays(draw):
+    n = draw(st.integers(1, 5))
+    dtype = np.dtype(draw(st.sampled_from(["u1", "i2", "<i8", ">i4", "u8", "f2", "f4", ">f8"])))
+    if dtype.kind == "f":
+        levels = st.floats(0, 255, width=8 * dtype.itemsize)
+    else:
+        levels = st.integers(0, 255)
+    dataset = draw(hnp.arrays(dtype, (n, nn.N_PIXELS), elements=levels, fill=levels))
+    if dtype.kind == "f" and 0 < dataset.max() <= 1:  # would look scaled already
+        dataset[0, 0] = 255
+    labels = np.array(draw(st.lists(st.integers(0, 9), min_size=n, max_size=n)))
+    arrays = {
+        "dataset": dataset,
+        "labels": labels.astype(draw(st.sampled_from(["u1", "i4", ">i8", "U1", "S1"]))),
+    }
+    if draw(st.booleans()):
+        arrays["signers"] = draw(hnp.arrays(st.sampled_from(["i8", "u4", ">i2"]), n))
+    return arrays
+
+
+@given(valid_arrays(), st.sampled_from([np.savez, np.savez_compressed]))
+def test_what_is_saved_is_loaded(arrays, save):
+    data = load(as_npz(arrays, save))
+    assert data.images.dtype == np.uint8
+    assert np.all(np.abs(data.images - arrays["dataset"].astype(float)) <= 0.5)
+    assert np.array_equal(data.labels, arrays["labels"].astype(int))
+    if "signers" in arrays:
+        assert np.array_equal(data.signers, arrays["signers"])
+    else:
+        assert data.signers is None
+
+
+@given(
+    valid_arrays(),
+    seeds,
+    st.one_of(
+        st.integers(-(2**63), -1),
+        st.integers(256, 2**63 - 1),
+        st.floats(max_value=-1e-300),
+        st.floats(min_value=255.01),
+        st.just(np.nan),
+    ),
+)
+def test_a_single_wrong_pixel_is_refused(arrays, seed, wrong):
+    if isinstance(wrong, int):
+        arrays["dataset"] = np.rint(arrays["dataset"]).astype(np.int64)
+    else:
+        arrays["dataset"] = arrays["dataset"].astype(np.float64)
+    arrays["dataset"].flat[seed % arrays["dataset"].size] = wrong
+    with pytest.raises(ValueError, match="dataset must hold grey levels"):
+        load(as_npz(arrays))
+
+
+def is_a_digit(text):
+    try:
+        return 0 <= int(text) <= 9
+    except ValueError:
+        return False
+
+
+@given(
+    valid_arrays(),
+    seeds,
+    st.one_of(
+        st.integers(-(2**63), -1),
+        st.sampled_from([-1, 10, "-1", "10", ""]),
+        st.integers(10, 2**63 - 1),
+        st.text(max_size=30)
+        .map(lambda text: text.rstrip("\0"))
+        .filter(lambda t: not is_a_digit(t)),
+        st.floats(),
+        st.booleans(),
+    ),
+)
+def test_a_single_wrong_label_is_refused(arrays, seed, wrong):
+    n = len(arrays["dataset"])
+    labels = np.arange(n).astype(np.array(wrong).dtype)
+    labels[seed % n] = wrong
+    with pytest.raises(ValueError, match="labels must be the digits 0 to 9"):
+        load(as_npz({**arrays, "labels": labels}))
+
+
+@given(st.integers(2**63, 10**40), st.sampled_from([1, -1]), st.sampled_from(["U", "S"]))
+def test_label_of_many_digits_is_refused(number, sign, kind):
+    labels = np.array([str(sign * number - 1)]).astype(kind)
+    with pytest.raises(ValueError, match="labels must be the digits 0 to 9"):
+        load(as_npz({"dataset": np.zeros((1, nn.N_PIXELS)), "labels": labels}))
+
+
+@given(valid_arrays(), st.data())
+def test_signers_are_whole_numbers_one_for_each_picture(arrays, data):
+    right_shape = st.just(arrays["labels"].shape)
+    other_shape = hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=6)
+    signers = data.draw(hnp.arrays(hnp.scalar_dtypes(), right_shape | other_shape))
+    content = as_npz({**arrays, "signers": signers})
+    if signers.dtype.kind in "iu" and signers.shape == arrays["labels"].shape:
+        assert np.array_equal(load(content).signers, signers.astype(np.int64))
+    else:
+        with pytest.raises(ValueError, match="signers must be integers"):
+            load(content)
+
+
+@given(
+    st.builds(
+        bytes.__add__,
+        st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00"]),
+        st.binary(max_size=200),
+    )
+)
+@example(b"PK\x05\x06" + bytes(18))  # a correct .zip of no files
+def test_arbitrary_bytes_are_refused(content):
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        load(content)
+
+
+# Constant pictures make a file of few bytes, most of them structure: that is where damage hurts.
+SMALL = {
+    "dataset": np.full((3, nn.N_PIXELS), 7, np.uint8),
+    "labels": np.arange(3),
+    "signers": np.arange(3),
+}
+small_npz = functools.cache(lambda: as_npz(SMALL))
+small_npy = functools.cache(lambda: as_npy(SMALL["dataset"][:1]))
+
+
+def flipped(content, flips):
+    damaged = bytearray(content)
+    for position, mask in flips:
+        damaged[position % len(damaged)] ^= mask
+    return bytes(damaged)
+
+
+def flips(length):
+    return st.lists(st.tuples(st.integers(0, length - 1), st.integers(1, 255)), max_size=4)
+
+
+@settings(max_examples=300)
+@given(flips(len(small_npz())), st.integers(1, len(small_npz())), st.binary(max_size=20))
+# The flags, the version and the method of the first file in the table at the end.
+@example([(small_npz().index(b"PK\x01\x02") + 8, 0x01)], len(small_npz()), b"")
+@example([(small_npz().index(b"PK\x01\x02") + 8, 0x20)], len(small_npz()), b"")
+@example([(small_npz().index(b"PK\x01\x02") + 6, 0x40)], len(small_npz()), b"")
+@example([(small_npz().index(b"PK\x01\x02") + 10, 0x01)], len(small_npz()), b"")
+@example([], len(small_npz()), small_npy())  # NumPy sees the .npy in front, zipfile the .zip
+def test_flipped_and_missing_bytes_raise_nothing_but_value_error(flips, length, in_front):
+    load_or_refuse(in_front + flipped(small_npz(), flips)[:length])
+
+
+@pytest.mark.xfail(strict=True, reason="an array that is no .npy raises AttributeError")
+@settings(max_examples=200)
+@given(flips(128), st.integers(1, len(small_npy())), st.integers(0, 2))
+@example([], 5, 0)  # too short for NumPy's magic, so np.load returns the bytes as they are
+@example([(small_npy().index(b"}"), ord("}") ^ ord(" "))], 928, 0)  # the brace never closes
+def test_damaged_array_in_a_sound_zip_raises_nothing_but_value_error(flips, length, which):
+    """No checksum helps here: whoever wrote the file wrote this."""
+    members = {key: as_npy(array[:1]) for key, array in SMALL.items()}
+    key = list(SMALL)[which]
+    members[key] = flipped(members[key], flips)[:length]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for key, content in members.items():
+            file.writestr(f"{key}.npy", content)
+    load_or_refuse(buffer.getvalue())
+
+
+@given(
+    st.sampled_from(["|u1", "<f8", "|O", "|V8", "<i9", "", ("<i8", (2,)), [["a", "<i8"]]]),
+    st.sampled_from([False, True, 0, "no"]),
+    st.lists(st.integers(-(2**70), 2**70), max_size=3).map(tuple),
+)
+@example("|u1", False, (10**15, nn.N_PIXELS))  # more memory than there is
+@example("|u1", False, (10**25, nn.N_PIXELS))  # more than an address can count
+def test_untrue_header_raises_nothing_but_value_error(descr, order, shape):
+    text = f"{{'descr': {descr!r}, 'fortran_order': {order!r}, 'shape': {shape!r}, }}\n".encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(784)
+        file.writestr("dataset.npy", content)
+        file.writestr("labels.npy", as_npy(np.array([6])))
+    load_or_refuse(buffer.getvalue())
+
+
+# Selecting
+
+
+@given(st.integers(0, 40), seeds, st.permutations(range(10)), st.booleans())
+def test_two_digits_come_back_as_they_were(n, seed, digits, named):
+    negative, positive = digits[:2]
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.concatenate([digits[:2], rng.integers(0, 10, n)]))
+    images = rng.integers(0, 256, (n + 2, 3), dtype=np.uint8)
+    data = nn.SignDigits(images, labels, np.arange(n + 2) if named else None)
+    X, y, signers = nn.select_digits(data, negative, positive)
+    rows = np.flatnonzero(np.isin(labels, [negative, positive]))
+    assert np.array_equal(X, images[rows])
+    assert np.array_equal(np.where(y == 1, positive, negative), labels[rows])
+    assert set(y) == {0, 1}
+    assert np.array_equal(signers, rows) if named else signers is None
+    # The other way round, the same pictures change classes.
+    X_swapped, y_swapped, _ = nn.select_digits(data, positive, negative)
+    assert np.array_equal(X_swapped, X)
+    assert np.array_equal(y_swapped, 1 - y)
+
+
+# Scaling
+
+
+def tables(n_columns=3):
+    return st.integers(1, 20).flatmap(
+        lambda n: hnp.arrays(np.float64, (n, n_columns), elements=st.integers(0, 255))
+    )
+
+
+@given(tables(), st.floats(-1000, 1000), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_standardizing_does_not_depend_on_the_unit(X, shift, factor, floor):
+    """Any shift; any positive factor, if the floor, a number of grey levels too, takes it."""
+    Z = nn.standardize(X, nn.fit_standardizer(X, floor))
+    moved = factor * X + shift
+    Z_moved = nn.standardize(moved, nn.fit_standardizer(moved, factor * floor))
+    # Rounding in `moved` is a share of its largest value; division by the floor enlarges it.
+    rounding = 1e-14 * np.abs(moved).max() / (factor * floor)
+    assert np.allclose(Z_moved, Z, rtol=1e-9, atol=1e-9 + 10 * rounding)
+
+
+@given(tables(), st.floats(-1000, 1000))
+def test_standardized_training_pictures_are_centred_and_never_wider_than_1(X, shift):
+    Z = nn.standardize(X + shift, nn.fit_standardizer(X + shift))
+    assert np.allclose(Z.mean(axis=0), 0, atol=1e-9)
+    assert np.all(Z.std(axis=0) < 1)
+
+
+# Splitting
+
+
+@st.composite
+def signer_arrays(draw):
+    """Draw some signers of arbitrary numbers, a few pictures or many each, in any order."""
+    names = draw(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=12, unique=True))
+    sizes = draw(
+        st.lists(st.integers(1, 5) | st.integers(1, 200), min_size=len(names), max_size=len(names))
+    )
+    return np.random.default_rng(draw(seeds)).permutation(np.repeat(names, sizes))
+
+
+def check_split(signers, rows, fraction, train, test):
+    assert not set(signers[train]) & set(signers[test])
+    assert np.array_equal(np.sort(np.concatenate([train, test])), rows)
+    assert len(train) > 0
+    assert len(test) > 0
+    largest = np.unique(signers[rows], return_counts=True)[1].max()
+    assert abs(len(test) - fraction * len(rows)) <= largest
+    for part in (train, test):
+        assert np.all(np.diff(part) > 0)
+
+
+@given(signer_arrays(), fractions, seeds)
+def test_signers_stay_together_and_every_picture_is_on_one_side(signers, fraction, seed):
+    before = signers.copy()
+    train, test = nn.split_by_signer(signers, fraction, rng=np.random.default_rng(seed))
+    assert np.array_equal(signers, before)
+    check_split(signers, np.arange(len(signers)), fraction, train, test)
+    again = nn.split_by_signer(signers, fraction, rng=np.random.default_rng(seed))
+    assert np.array_equal(again[1], test)
+
+
+@given(signer_arrays(), fractions, seeds, st.floats(0, 1))
+def test_split_among_some_rows_in_any_order(signers, fraction, seed, kept):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(signers))
+    different = order[np.argmax(signers[order] != signers[order[0]])]
+    among = np.unique([order[0], different, *order[: int(kept * len(order))]])
+    shuffled = rng.permutation(among)
+    before = shuffled.copy()
+    train, test = nn.split_by_signer(
+        signers, fraction, rng=np.random.default_rng(seed), among=shuffled
+    )
+    assert np.array_equal(shuffled, before)
+    check_split(signers, among, fraction, train, test)
+
+
+@given(st.lists(st.integers(2, 5) | st.integers(2, 200), min_size=1, max_size=4), fractions, seeds)
+def test_without_signers_each_class_is_split_by_the_fraction(sizes, fraction, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    before = y.copy()
+    with pytest.warns(UserWarning, match="do not name their signers"):
+        train, test = nn.split_by_signer(None, fraction, rng=rng, y=y)
+    assert np.array_equal(y, before)
+    assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(y)))
+    for label, size in enumerate(sizes):
+        n_test = np.sum(y[test] == label)
+        assert 0 < n_test < size
+        assert abs(n_test - fraction * size) <= 1
+
+
+# Mini-batches
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))), seeds)
+def test_an_epoch_deals_out_every_example_once(n_and_size, seed):
+    n, size = n_and_size
+    batches = list(nn.minibatches(n, size, rng=np.random.default_rng(seed)))
+    assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(n))
+    assert {len(batch) for batch in batches[:-1]} <= {size}
+    assert 1 <= len(batches[-1]) <= size
+
+
+@given(st.integers(20, 300), seeds)
+def test_each_epoch_has_an_order_of_its_own(n, seed):
+    rng = np.random.default_rng(seed)
+    first, second = (np.concatenate(list(nn.minibatches(n, 7, rng=rng))) for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+# Metrics
+
+
+def quietly(function, *arguments):
+    """Call with every warning an error, 0 / 0 for example."""
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        return function(*arguments)
+
+
+def reference_metrics(y, predicted, weights=None):
+    options = {"sample_weight": weights, "zero_division": 0}
+    return (
+        sklearn_metrics.accuracy_score(y, predicted, sample_weight=weights),
+        sklearn_metrics.precision_score(y, predicted, **options),
+        sklearn_metrics.recall_score(y, predicted, **options),
+        sklearn_metrics.f1_score(y, predicted, **options),
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40),
+    st.sampled_from([np.int8, np.int64, np.uint8, bool, float]),
+)
+@example([(0, 0)], int)
+@example([(1, 0)], int)
+@example([(0, 1)], int)
+def test_labels_are_counted_and_rated_as_scikit_learn_does(pairs, dtype):
+    y, predicted = np.array(pairs).T.astype(dtype)
+    matrix = quietly(nn.confusion_matrix, y, predicted)
+    assert matrix.dtype == np.int64
+    expected = sklearn_metrics.confusion_matrix(y, predicted, labels=[0, 1])
+    assert np.array_equal(matrix, expected)
+    metrics = quietly(nn.classification_metrics, matrix)
+    assert metrics == pytest.approx(reference_metrics(y, predicted), rel=1e-12)
+
+
+counts = st.just(0) | st.integers(0, 5) | st.integers(0, 10**9)
+
+
+@given(hnp.arrays(np.int64, (2, 2), elements=counts).filter(np.any))
+@example(np.array([[5, 0], [0, 0]]))  # precision, recall and F1 are 0 / 0
+@example(np.array([[0, 0], [4, 0]]))  # precision is
+@example(np.array([[0, 4], [0, 0]]))  # recall is
+def test_counts_are_rated_as_scikit_learn_does(matrix):
+    y, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    metrics = quietly(nn.classification_metrics, matrix)
+    assert metrics == pytest.approx(reference_metrics(y, predicted, matrix.ravel()), rel=1e-9)
+
+
+trials_and_successes = st.one_of(st.integers(1, 30), st.integers(1, 10**6)).flatmap(
+    lambda trials: st.tuples(st.just(trials), st.integers(0, trials))
+)
+confidences = st.floats(0.01, 0.999)
+
+
+@given(trials_and_successes, confidences)
+@example((2, 0), 0.95)  # computed without care, the end is a hair below 0
+@example((10, 0), 0.95)  # and here above
+def test_wilson_interval_is_that_of_scipy_and_holds_the_share(counted, confidence):
+    trials, successes = counted
+    low, high = quietly(nn.wilson_interval, successes, trials, confidence)
+    assert 0 <= low <= successes / trials <= high <= 1
+    expected = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@given(trials_and_successes, confidences)
+def test_wilson_intervals_of_successes_and_failures_mirror_each_other(counted, confidence):
+    trials, successes = counted
+    low, high = nn.wilson_interval(successes, trials, confidence)
+    mirrored = nn.wilson_interval(trials - successes, trials, confidence)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@given(trials_and_successes, st.integers(2, 50), confidences)
+def test_more_trials_of_the_same_share_narrow_the_interval(counted, times, confidence):
+    trials, successes = counted
+    low, high = nn.wilson_interval(successes, trials, confidence)
+    low_of_more, high_of_more = nn.wilson_interval(times * successes, times * trials, confidence)
+    assert high_of_more - low_of_more < high - low
+
+
+@given(hnp.arrays(np.int64, (2, 2), elements=counts).filter(np.any), confidences)
+def test_every_metric_lies_in_its_interval(matrix, confidence):
+    table = quietly(nn.metric_intervals, matrix, confidence)
+    # F1 is computed in two ways, for the value and for the ends.
+    assert np.all(table["low"] <= table["value"] + 1e-12)
+    assert np.all(table["value"] <= table["high"] + 1e-12)
+    assert np.all((table["low"] >= 0) & (table["high"] <= 1))
