@@ -43,7 +43,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     try:
         result = yield
         _compare_new_figures()
-    except Exception:
+    except (Exception, pytest.fail.Exception):
         item.parent.stash[_broken] = True
         raise
     return result
@@ -51,18 +51,26 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def _compare_new_figures() -> None:
     """Hold the figures that the last cell made against the stored ones."""
-    for made in Path(os.environ["SIGN_DIGITS_FIGURES"]).glob("*.png"):
-        stored = FIGURES / made.name
-        if not stored.is_file():
-            pytest.fail(f"figures/{made.name} is not stored: run `make`", pytrace=False)
-        before, after = Image.open(stored).text, Image.open(made).text
-        if before["Software"] != after["Software"]:
-            # Another Matplotlib sets type differently: hold the description, which is made
-            # from what is drawn.
-            assert after["Description"] == before["Description"]
-        elif failure := compare_images(str(stored), str(made), tol=0.1):
-            FAILED.mkdir(parents=True, exist_ok=True)
-            for path in made.parent.glob(f"{made.stem}*"):
-                shutil.move(path, FAILED / path.name)
-            pytest.fail(f"figures/{made.name} changed, see {FAILED}\n{failure}", pytrace=False)
-        made.unlink()
+    folder = Path(os.environ["SIGN_DIGITS_FIGURES"])
+    try:
+        for made in folder.glob("*.png"):
+            _compare(FIGURES / made.name, made)
+    finally:
+        for path in folder.iterdir():
+            path.unlink()
+
+
+def _compare(stored: Path, made: Path) -> None:
+    """Fail if a figure is not the stored one; keep it and the difference to look at."""
+    if not stored.is_file():
+        pytest.fail(f"figures/{made.name} is not stored: run `make`", pytrace=False)
+    before, after = Image.open(stored).text, Image.open(made).text
+    if before["Software"] != after["Software"]:
+        # Another Matplotlib sets type differently: hold the description, which is made from
+        # what is drawn.
+        assert after["Description"] == before["Description"]
+    elif failure := compare_images(str(stored), str(made), tol=0.1):
+        FAILED.mkdir(parents=True, exist_ok=True)
+        for path in made.parent.glob(f"{made.stem}*"):
+            shutil.copy(path, FAILED)
+        pytest.fail(f"figures/{made.name} changed, see {FAILED}\n{failure}", pytrace=False)

@@ -87,13 +87,12 @@ def load_sign_digits(path: str | Path | None = None) -> SignDigits:
         The file is not an ``.npz``, holds pickled objects, lacks a key, or holds something
         other than described above.
     """
-    path = Path(path or os.environ.get("SIGN_DIGITS") or PROJECT / "data" / "sign_digits.npz")
-    if not path.exists():
-        path = PROJECT / path
+    asked = Path(path or os.environ.get("SIGN_DIGITS") or PROJECT / "data" / "sign_digits.npz")
+    path = asked if asked.exists() else PROJECT / asked
     if not path.is_file():
         raise FileNotFoundError(
-            f"no data file at {path}: give the path of an .npz file, as an argument or in the "
-            "environment variable SIGN_DIGITS"
+            f"no data file {asked}, neither from {Path.cwd()} nor from {PROJECT}: give the path of "
+            "an .npz file, as an argument or in the environment variable SIGN_DIGITS"
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not an .npz file, or only a part of one")
@@ -109,6 +108,9 @@ def load_sign_digits(path: str | Path | None = None) -> SignDigits:
     for key in ("dataset", "labels"):
         if key not in arrays:
             raise ValueError(f"{path} has no array named {key!r}; it needs 'dataset' and 'labels'")
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # NumPy hands out what is no array as bytes
+            raise ValueError(f"{path} can't be read: its {key!r} is not an array")
     images = _checked_images(arrays["dataset"])
     labels = _checked_labels(arrays["labels"], len(images))
     signers = arrays.get("signers")
@@ -294,8 +296,8 @@ def split_by_signer(
         Who shows each picture. With None, signers can't be kept apart: a warning says so,
         and each class is split instead.
     test_fraction : float
-        The share of pictures that the test part should get, between 0 and 1. It comes as
-        near to it as whole signers allow.
+        The share of pictures that the test part should get, between 0 and 1. Signers are
+        drawn one after the other, and drawing stops where the share comes nearest to it.
     rng : numpy.random.Generator
     y : ndarray, shape (N,), optional
         The classes; used only if `signers` is None.
@@ -320,6 +322,8 @@ def split_by_signer(
     if groups is None:
         raise ValueError("signers is None, so y is needed to split each class")
     rows = np.arange(len(groups)) if among is None else np.sort(among)
+    if rows.dtype.kind not in "iu":
+        raise ValueError(f"among must hold row numbers, got {rows.dtype}")
     if signers is None:
         warnings.warn(
             "These pictures do not name their signers: the split can't keep a signer on one "
@@ -385,7 +389,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    z : ndarray, any shape
+    z : ndarray of float, any shape
 
     Returns
     -------
@@ -480,7 +484,14 @@ def central_differences(
     Returns
     -------
     ndarray, the shape of `values`
+
+    Raises
+    ------
+    ValueError
+        The values are not float64; with fewer digits, rounding drowns the difference.
     """
+    if values.dtype != np.float64:
+        raise ValueError(f"values must be float64, got {values.dtype}")
     gradient = np.zeros_like(values)
     for index in np.ndindex(values.shape):
         shift = np.zeros_like(values)
@@ -613,7 +624,13 @@ def gradient_step(
     -------
     updated : Parameters
         New ones; the old ones stay as they are.
+
+    Raises
+    ------
+    ValueError
+        The rate is not a positive number.
     """
+    _check_rate(learning_rate)
     return Parameters(
         *(theta - learning_rate * d for theta, d in zip(parameters, gradients, strict=True))
     )
@@ -789,9 +806,12 @@ def train(
     _check_examples("X", X, "y", y)
     if validation is not None:
         _check_examples("validation X", validation[0], "validation y", validation[1])
+        if validation[0].shape[1] != X.shape[1]:
+            raise ValueError(
+                f"validation X must have {X.shape[1]} columns like X, got {validation[0].shape[1]}"
+            )
     _check_count("epochs", epochs)
-    if not 0 < learning_rate < np.inf:
-        raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
+    _check_rate(learning_rate)
     learning_rate = X.dtype.type(learning_rate)
     y = y.astype(X.dtype)
     parameters = initialize_parameters(X.shape[1], n_hidden, rng=rng, dtype=X.dtype.type)
@@ -846,6 +866,11 @@ def _check_examples(name_X: str, X: np.ndarray, name_y: str, y: np.ndarray) -> N
 def _check_count(name: str, value: int) -> None:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+def _check_rate(learning_rate: float) -> None:
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
 
 
 # Evaluation -----------------------------------------------------------------------------
@@ -995,10 +1020,11 @@ def classification_metrics(matrix: np.ndarray) -> Metrics:
     Raises
     ------
     ValueError
-        The matrix is not 2×2, or has a negative count, or is all 0.
+        The matrix is not 2×2, or holds something other than counts, or is all 0.
     """
     matrix = np.asarray(matrix)
-    if matrix.shape != (2, 2) or np.any(matrix < 0) or matrix.sum() == 0:
+    is_counts = matrix.dtype.kind in "iu" and np.all(matrix >= 0)
+    if matrix.shape != (2, 2) or not is_counts or matrix.sum() == 0:
         raise ValueError(f"matrix must be 2×2 counts, not all 0, got {matrix.tolist()}")
     (TN, FP), (FN, TP) = matrix.tolist()
     return Metrics(
@@ -1075,14 +1101,14 @@ def metric_intervals(matrix: np.ndarray, confidence: float = 0.95) -> pd.DataFra
         "accuracy": (TP + TN, TN + FP + FN + TP),
         "precision": (TP, TP + FP),
         "recall": (TP, TP + FN),
-        "f1": (TP, TP + FP + FN),
+        "F1": (TP, TP + FP + FN),
     }
     rows = {}
-    for name, (successes, trials) in counted.items():
+    for (name, (successes, trials)), value in zip(counted.items(), values, strict=True):
         low, high = wilson_interval(successes, trials, confidence) if trials else (0.0, 1.0)
-        if name == "f1":
+        if name == "F1":
             low, high = (2 * share / (1 + share) for share in (low, high))
-        rows[name] = {"value": getattr(values, name), "low": low, "high": high, "n": trials}
+        rows[name] = {"value": value, "low": low, "high": high, "n": trials}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -1107,11 +1133,14 @@ def reliability_table(y: np.ndarray, probability: np.ndarray, n_bins: int = 5) -
     Raises
     ------
     ValueError
-        `y` holds something other than 0 and 1, or the shapes differ.
+        `y` holds something other than 0 and 1, the shapes differ, or a probability does not
+        lie between 0 and 1.
     """
     import pandas as pd
 
     _check_binary("y", y)
+    if not np.all((probability >= 0) & (probability <= 1)):
+        raise ValueError("probability must lie between 0 and 1, got values outside or NaN")
     if np.shape(probability) != np.shape(y):
         raise ValueError(f"probability must have shape {np.shape(y)}, got {np.shape(probability)}")
     bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
@@ -1126,9 +1155,9 @@ def reliability_table(y: np.ndarray, probability: np.ndarray, n_bins: int = 5) -
 
 # Figures --------------------------------------------------------------------------------
 
-# Okabe and Ito's colours stay apart for colour-blind eyes; line styles and markers repeat
-# what they say, for grey print.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#595959", "#AA4499")
+# Three of Okabe and Ito's colours, a grey, and an indigo of Tol's: they stay apart for
+# colour-blind eyes. Line styles and markers repeat what they say, for grey print.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#595959", "#332288")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v")
 STYLE = {
@@ -1209,8 +1238,8 @@ def figures_folder() -> Path:
 
 
 def save_results(results: Mapping[str, Any]) -> None:
-    """Write results to ``results.json`` beside the figures, shares rounded to 4 decimals."""
-    rounded = json.loads(json.dumps(results), parse_float=lambda text: round(float(text), 4))
+    """Write results to ``results.json`` beside the figures, shares rounded to 6 decimals."""
+    rounded = json.loads(json.dumps(results), parse_float=lambda text: round(float(text), 6))
     text = json.dumps(rounded, indent=1) + "\n"
     write_atomically(figures_folder() / "results.json", text.encode())
 
@@ -1237,21 +1266,25 @@ def plot_pictures(
     *,
     captions: Sequence[str] = (),
     columns: int = 10,
-    signed: bool = False,
+    signed: str = "",
+    description: str = "",
 ) -> Figure:
     """Draw a grid of 28×28 pictures.
 
     Parameters
     ----------
     pictures : ndarray, shape (N, 784)
-        Grey levels 0 to 255; or, if `signed`, any numbers, drawn on one scale from dark blue
+        Grey levels 0 to 255; or, with `signed`, any numbers, drawn on one scale from dark blue
         (the most negative) to yellow (the most positive), with a bar that says so.
     title : str
     captions : sequence of str
         One above each picture, or none.
     columns : int
         Pictures in a row.
-    signed : bool
+    signed : str
+        What signed numbers measure, for the bar's label; '' for grey levels.
+    description : str
+        What there is to see, for those who can't.
 
     Raises
     ------
@@ -1265,7 +1298,11 @@ def plot_pictures(
     size = 7.0 / max(columns, 4)
     height = rows * size + 0.24 * -(-len(captions) // columns) + 0.4
     figure, axes = _new_figure(
-        max(columns * size + signed * 0.7, 4.5), height, nrows=rows, ncols=columns, squeeze=False
+        max(columns * size + bool(signed) * 0.9, 3.4),
+        height,
+        nrows=rows,
+        ncols=columns,
+        squeeze=False,
     )
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     limit = np.abs(pictures).max()
@@ -1279,13 +1316,12 @@ def plot_pictures(
     for axis, caption in zip(axes.flat, captions, strict=False):
         axis.set_title(caption, fontsize=9, loc="center", pad=3)
     if signed:
-        figure.colorbar(image, ax=axes, shrink=0.9, aspect=12)
+        figure.colorbar(image, ax=axes, shrink=0.9, aspect=12, label=signed)
     figure.suptitle(title, x=0.01, ha="left")
     listed = "; captions: " + ", ".join(captions) if len(captions) else ""
     listed = listed.replace("\n", " ")
-    figure.set_label(
-        f"{title}: {len(pictures)} pictures of 28 by 28 pixels, {columns} in a row{listed}."
-    )
+    count = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures, {columns} in a row"
+    figure.set_label(f"{title}: {count}{listed}. {description}".strip())
     return figure
 
 
@@ -1317,6 +1353,8 @@ def plot_curves(
     if "y" in log:
         axis.set_yscale("log")
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+    if len(curves.columns) > 1:  # beside the curves: inside, no corner is free for sure
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.set_label(f"{title}. {ylabel} against {xlabel}. {_describe_curves(curves)}")
     return figure
 
@@ -1334,10 +1372,6 @@ def _draw_curves(axis: Any, curves: pd.DataFrame) -> None:
             markevery=(i, max(1, len(curves) // 8)),
             markersize=4,
         )
-    if len(curves.columns) > 2:  # too many to leave a free corner for sure
-        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    elif len(curves.columns) == 2:
-        axis.legend()
     if curves.index.dtype.kind == "i":
         axis.xaxis.get_major_locator().set_params(integer=True)
 
@@ -1347,6 +1381,9 @@ def _describe_curves(curves: pd.DataFrame) -> str:
     said = []
     for name, values in curves.items():
         values = values.replace([np.inf, -np.inf], np.nan).dropna()
+        if values.empty:
+            said.append(f"{name}: no finite values.")
+            continue
         x = values.index
         said.append(
             f"{name}: {values.iloc[0]:.3g} at {x[0]:.3g}, {values.iloc[-1]:.3g} at {x[-1]:.3g}, "
@@ -1375,6 +1412,7 @@ def plot_history(history: pd.DataFrame, title: str) -> Figure:
         curves = curves[[name for name in columns.values() if name in curves]]
         _draw_curves(axis, curves)
         axis.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure + unit)
+        axis.legend()
         said.append(f"{measure.capitalize()} against epoch. {_describe_curves(curves)}")
     axes[0].set_ylim(bottom=0)
     figure.suptitle(title, x=0.01, ha="left")
@@ -1412,8 +1450,8 @@ def plot_distributions(
             share,
             edges,
             label=name,
-            color=COLORS[i],
-            linestyle=LINES[i],
+            color=COLORS[i % len(COLORS)],
+            linestyle=LINES[i % len(LINES)],
             linewidth=1.8,
         )
         said.append(f"{name}: median {np.median(values):.3g}")
@@ -1546,10 +1584,9 @@ def plot_reliability(table: pd.DataFrame, title: str) -> Figure:
         axis.annotate(
             f"n = {row.n:.0f}",
             (row.said, row.share),
-            (6, 4),
+            (7, -3),
             textcoords="offset points",
             fontsize=8,
-            bbox={"color": "white", "pad": 0.5},
         )
     axis.set(title=title, xlabel="mean probability said", ylabel="share that came true")
     axis.set(xlim=(-0.03, 1.12), ylim=(-0.03, 1.06))

@@ -55,35 +55,36 @@ def results_table(folder: Path) -> str:
     def interval(row: dict[str, float]) -> str:
         return f"{100 * row['low']:.1f} to {percent(row['high'])}"
 
+    (TN, FP), (FN, TP) = results["confusion_matrix"]
     lines = [
         "**Rendered hands, test signers, looked at once**",
+        "",
+        f"Of {TN + FP} sixes {TN} were called 6 and {FP} were called 8; of {FN + TP} eights "
+        f"{TP} were called 8 and {FN} were called 6.",
         "",
         "| | value | 95 % interval | pictures counted | the report |",
         "|---|---|---|---|---|",
     ]
     for name, row in results["metrics"].items():
-        name = "F1" if name == "f1" else name
-        report = percent(results["report"][name.lower()])
+        report = percent(results["report"][name])
         cells = (name, percent(row["value"]), interval(row), f"{row['n']:.0f}", report)
         lines.append(f"| network: {' | '.join(cells)} |")
     for name, row in results["baselines"].items():
         if name != "network":
-            cells = (name, percent(row["value"]), interval(row), f"{row['n']:.0f}", "")
-            lines.append(f"| {': accuracy | '.join(cells[:2])} | {' | '.join(cells[2:])} |")
+            cells = (percent(row["value"]), interval(row), f"{row['n']:.0f}")
+            lines.append(f"| {name}: accuracy | {' | '.join(cells)} | |")
     lines += [
         "",
-        "**The same network, settings and question, over many random splits by signer**",
+        "**The same network and settings, over many random splits by signer**",
         "",
-        "| pictures | splits | mean accuracy | standard deviation |",
-        "|---|---|---|---|",
+        "| pictures | splits | training, test | mean accuracy | standard deviation |",
+        "|---|---|---|---|---|",
     ]
-    by_source = {
-        "rendered hands": results["splits"],
-        "photographs": {"n": photographs["splits"]["n"], **photographs["splits"]["accuracy"]},
-    }
-    for source, row in by_source.items():
+    for row in (results["splits"], *photographs["splits"]):
         spread = f"{100 * row['std']:.1f} points"
-        lines.append(f"| {source} | {row['n']} | {percent(row['mean'])} | {spread} |")
+        parts = f"{row['training']}, {row['test']}"
+        cells = (row["pictures"], str(row["n"]), parts, percent(row["mean"]), spread)
+        lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "**Trained on rendered hands alone, tested on photographs**",
@@ -105,6 +106,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all, in order")
     parser.add_argument("--output", type=Path, help="write copies to this folder instead")
     arguments = parser.parse_args(argv)
+    if os.environ.get("SIGN_DIGITS") and not arguments.output:
+        parser.error("SIGN_DIGITS is set: give --output, so the stored notebooks stay as they are")
     notebooks = arguments.notebooks or sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
     for source in notebooks:
         target = (arguments.output or source.parent) / source.name
@@ -115,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
         except (OSError, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             print(f"{source}: {error}", file=sys.stderr)
             return 1
-    if not arguments.output and (nn.figures_folder() / "results.json").is_file():
+    if not arguments.output:
         table = results_table(nn.figures_folder())
         readme = nn.PROJECT / "README.md"
         before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)

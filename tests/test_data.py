@@ -68,7 +68,7 @@ def test_relative_path_is_found_from_the_notebooks_folder(monkeypatch):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no data file at .*nowhere\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"no data file .*nowhere\.npz"):
         nn.load_sign_digits(tmp_path / "nowhere.npz")
 
 

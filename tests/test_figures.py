@@ -20,7 +20,7 @@ RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]
 PLOTS = {
     "plot_pictures": (
         lambda: nn.plot_pictures(np.zeros((3, 784)), "Three", captions=["x", "y", "z"], columns=2),
-        ["Three: 3 pictures", "2 in a row", "x, y, z"],
+        ["Three: 3 pictures, 2 in a row", "x, y, z"],
     ),
     "plot_curves": (
         lambda: nn.plot_curves(CURVES, "Two lines", xlabel="time", ylabel="cost", log="xy"),
@@ -85,7 +85,7 @@ def test_curves_show_the_data_they_are_given():
 
 
 def test_signed_pictures_are_drawn_around_zero():
-    figure = nn.plot_pictures(np.linspace(-1, 3, 784)[None], "Signed", signed=True)
+    figure = nn.plot_pictures(np.linspace(-1, 3, 784)[None], "Signed", signed="weight")
     assert figure.axes[0].images[0].get_clim() == (-3, 3)
 
 
@@ -132,9 +132,9 @@ def test_figures_of_other_data_go_to_a_folder_of_their_own(monkeypatch):
 
 
 def test_results_are_rounded(folder):
-    nn.save_results({"share": 1 / 3, "deep": {"list": [2, 0.123456]}})
+    nn.save_results({"share": 1 / 3, "deep": {"list": [2, 0.12345678]}})
     saved = json.loads((folder / "results.json").read_text())
-    assert saved == {"share": 0.3333, "deep": {"list": [2, 0.1235]}}
+    assert saved == {"share": 0.333333, "deep": {"list": [2, 0.123457]}}
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(folder, monkeypatch):
