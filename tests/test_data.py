@@ -259,6 +259,11 @@ def test_fraction_outside_0_to_1(rng, fraction):
         nn.split_by_signer(np.arange(5), fraction, rng=rng)
 
 
+def test_a_mask_is_not_row_numbers(rng):
+    with pytest.raises(ValueError, match="among must hold row numbers, got bool"):
+        nn.split_by_signer(np.arange(5), rng=rng, among=np.ones(5, bool))
+
+
 def test_nothing_to_split(rng):
     with pytest.raises(ValueError, match="at least two signers"):
         nn.split_by_signer(np.zeros(5, int), rng=rng)

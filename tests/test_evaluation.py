@@ -166,5 +166,8 @@ def test_reliability_counts_what_came_true():
     assert list(table["share"]) == [0.5, 0.5, 1.0]
     assert list(table["said"]) == pytest.approx([0.05, 0.525, 1.0])
     assert tuple(table.loc[2, ["low", "high"]]) == nn.wilson_interval(1, 1)
+    for wrong in (1.2, -0.1, np.nan):
+        with pytest.raises(ValueError, match="probability must lie between 0 and 1"):
+            nn.reliability_table(np.array([1]), np.array([wrong]))
     with pytest.raises(ValueError, match=r"probability must have shape \(1,\), got \(2,\)"):
         nn.reliability_table(np.array([1]), np.array([0.1, 0.2]))

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -84,6 +85,50 @@ def test_curves_show_the_data_they_are_given():
     assert len({line.get_linestyle() for line in axis.lines}) == len(CURVES.columns)
 
 
+def test_each_scale_is_logarithmic_only_if_asked():
+    for log in ("", "x", "y", "xy"):
+        (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y", log=log).axes
+        scales = (axis.get_xscale(), axis.get_yscale())
+        assert scales == tuple("log" if name in log else "linear" for name in "xy")
+
+
+def test_a_legend_only_where_there_is_something_to_tell_apart():
+    one = nn.plot_curves(CURVES[["a"]], "t", xlabel="x", ylabel="y").axes[0]
+    two = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes[0]
+    assert one.get_legend() is None
+    assert [text.get_text() for text in two.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_whole_numbers_get_whole_ticks():
+    (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes
+    assert np.all(axis.get_xticks() % 1 == 0)
+    (axis,) = nn.plot_curves(CURVES.set_axis([0.1, 0.2]), "t", xlabel="x", ylabel="y").axes
+    assert np.any(axis.get_xticks() % 1 != 0)
+
+
+def test_a_diverged_curve_is_described_too():
+    curves = CURVES.assign(c=np.nan)
+    label = nn.plot_curves(curves, "t", xlabel="x", ylabel="y").get_label()
+    assert "c: no finite values." in label
+    assert "b: 1 at 1, 2 at 2" in label
+
+
+def test_shares_of_a_distribution_add_up_on_either_scale():
+    for log, scale in ((False, "linear"), (True, "log")):
+        figure = nn.plot_distributions({"p": np.arange(50)}, "t", xlabel="x", log=log)
+        (axis,) = figure.axes
+        assert np.isclose(axis.patches[0].get_data().values.sum(), 1)
+        assert axis.get_yscale() == scale
+        assert axis.get_legend() is None
+
+
+def test_intervals_are_drawn_where_the_table_says():
+    (axis,) = nn.plot_intervals(INTERVALS, "t", xlabel="share").axes
+    (bar,) = axis.containers[0].lines[2]
+    assert np.allclose(bar.get_segments()[0][:, 0], [0.4, 0.6])
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["accuracy"]
+
+
 def test_signed_pictures_are_drawn_around_zero():
     figure = nn.plot_pictures(np.linspace(-1, 3, 784)[None], "Signed", signed="weight")
     assert figure.axes[0].images[0].get_clim() == (-3, 3)
@@ -116,6 +161,12 @@ def test_shown_figure_is_saved_with_its_description(folder):
     nn.show_figure(figure, "net")
     assert [path.name for path in folder.iterdir()] == ["net.png"]
     assert Image.open(folder / "net.png").text["Description"] == figure.get_label()
+
+
+def test_without_ipython_the_file_is_written_all_the_same(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
+    nn.show_figure(nn.plot_network(3, 2), "net")
+    assert (folder / "net.png").is_file()
 
 
 def test_figure_without_description_is_refused(folder):

@@ -190,6 +190,12 @@ def test_central_differences_of_a_known_function():
     assert np.allclose(slope, 3 * values**2)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_central_differences_need_all_digits(dtype):
+    with pytest.raises(ValueError, match=f"values must be float64, got {np.dtype(dtype)}"):
+        nn.central_differences(np.sum, np.ones(2, dtype))
+
+
 def test_relative_error():
     a = np.array([1.0, 2.0])
     assert nn.relative_error(a, a) == 0
@@ -222,6 +228,12 @@ def test_step_goes_against_the_gradient_and_lowers_the_loss(rng, parameters):
     for new, old, d in zip(stepped, parameters, gradients(X, y, parameters), strict=True):
         assert np.allclose(new, old - 0.01 * d)
         assert new.shape == old.shape
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.nan])
+def test_step_needs_a_positive_rate(parameters, rate):
+    with pytest.raises(ValueError, match="learning_rate must be a positive number, got"):
+        nn.gradient_step(parameters, parameters, rate)
 
 
 def test_starting_weights_are_scaled_by_their_number_of_inputs(rng):
@@ -332,6 +344,7 @@ def test_equal_generators_give_equal_runs(rng):
         ({"y": np.arange(12)}, "y must hold only 0 and 1"),
         ({"validation": (np.zeros((2, D)), np.array([0, 3]))}, "validation y must hold only"),
         ({"validation": (np.zeros((2, D), int), np.array([0, 1]))}, "validation X must be"),
+        ({"validation": (np.zeros((2, 9)), np.array([0, 1]))}, "validation X must have 6 columns"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
         ({"batch_size": 13}, "batch_size must be at most the number of examples, 12, got 13"),
         ({"epochs": 0}, "epochs must be a whole number"),
