@@ -2,7 +2,7 @@
 # make test     all tests, notebooks included
 # make lab      open the notebooks
 # make photos   fetch the public photographs (ARCHIVE=FILE takes a local copy)
-# make measure  how well photographs are told apart (needs the photographs)
+# make measure  measure on the photographs, print it and store it (needs `make photos` once)
 # make check    run the self-checks on nn_helpers.py
 # make mutants  break nn_helpers.py in many ways and see that the self-checks notice
 # make parity   compare 100 updates with PyTorch and scikit-learn (installs about 1 GB)
@@ -33,7 +33,7 @@ photos: $(VENV)/installed
 	$(BIN)/python data/fetch_photos.py $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 
 measure: $(VENV)/installed
-	$(BIN)/python benchmarks/photographs.py
+	$(BIN)/python benchmarks/photographs.py --write
 
 check: $(VENV)/installed
 	$(BIN)/python grading/checks.py
