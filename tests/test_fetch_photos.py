@@ -241,7 +241,8 @@ def test_any_damage_is_told_as_damage(tmp_path, fetch):
             messages.add(str(error))
     assert all(message.startswith("The archive isn't as GitHub makes") for message in messages)
     assert not any("\n" in message for message in messages)
-    assert reasons >= {zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError}
+    # Which others occur depends on the version of Python.
+    assert reasons > {zipfile.BadZipFile, zlib.error}
 
 
 @pytest.mark.parametrize(
