@@ -620,7 +620,14 @@ def render_signers(
     -------
     images (10 * n_signers, 784) uint8, labels and signers (10 * n_signers,) int64, sorted by
     signer, then by digit
+
+    Raises
+    ------
+    ValueError
+        If there is no signer to render.
     """
+    if n_signers < 1:
+        raise ValueError(f"n_signers must be at least 1, got {n_signers}")
     batches = []
     with tqdm(total=n_signers, unit="signer", disable=not progress) as bar:
         for first in range(0, n_signers, SIGNERS_AT_ONCE):

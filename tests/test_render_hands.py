@@ -57,6 +57,11 @@ def test_embedded_set_is_what_the_script_renders(embedded):
     np.testing.assert_array_equal(signers, embedded["signers"])
 
 
+def test_no_signers_no_pictures():
+    with pytest.raises(ValueError, match="n_signers must be at least 1, got 0"):
+        render_hands.render_signers(0, seed=0)
+
+
 def test_embedded_set_has_the_agreed_form(embedded):
     assert set(embedded) == {"dataset", "labels", "signers"}
     assert embedded["dataset"].shape == (5000, 784)
