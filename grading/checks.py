@@ -15,6 +15,7 @@ It raises an `AssertionError` that says in words what should hold.
 
 import argparse
 import importlib.util
+import itertools
 import secrets
 import sys
 import types
@@ -79,15 +80,20 @@ def check_select_digits(nn: types.ModuleType, rng: np.random.Generator) -> None:
     labels = np.concatenate([rng.permutation(10), rng.integers(0, 10, 30)])
     images = np.repeat(labels[:, None], 784, axis=1).astype(np.uint8)
     signers = rng.integers(0, 5, 40)
-    X, y, who = nn.select_digits(nn.SignDigits(images, labels, signers), negative=6, positive=8)
-    assert len(X) == len(y) == len(who) == np.sum((labels == 6) | (labels == 8)), (
-        "the pictures of both digits should be kept, and no others"
-    )
-    assert np.array_equal(X[:, 0], np.where(y == 1, 8, 6)), "label 1 should mean the positive digit"
-    kept = (labels == 6) | (labels == 8)
-    assert sorted(zip(X[:, 0], who, strict=True)) == sorted(
-        zip(labels[kept], signers[kept], strict=True)
-    ), "each picture should keep its signer"
+    data = nn.SignDigits(images, labels, signers)
+    pair = rng.choice(10, 2, replace=False).tolist()
+    for negative, positive in (pair, pair[::-1]):
+        X, y, who = nn.select_digits(data, negative=negative, positive=positive)
+        kept = (labels == negative) | (labels == positive)
+        assert len(X) == len(y) == len(who) == np.sum(kept), (
+            "the pictures of both digits should be kept, and no others"
+        )
+        assert np.array_equal(X[:, 0], np.where(y == 1, positive, negative)), (
+            "label 1 should mean the positive digit"
+        )
+        assert sorted(zip(X[:, 0], who, strict=True)) == sorted(
+            zip(labels[kept], signers[kept], strict=True)
+        ), "each picture should keep its signer"
 
 
 def check_scale_pixels(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -98,6 +104,11 @@ def check_scale_pixels(nn: types.ModuleType, rng: np.random.Generator) -> None:
         "0 should become 0, and 255 should become 1"
     )
     assert np.allclose(scaled * 255, X, atol=1e-3), "pixels should be divided by 255"
+    X = rng.integers(1, 200, (3, 8))
+    for kind in (np.uint8, float):
+        assert np.allclose(nn.scale_pixels(X.astype(kind)) * 255, X, atol=1e-3), (
+            "pixels should be divided by 255, whatever the brightest one is"
+        )
 
 
 def check_standardize_training(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -107,9 +118,15 @@ def check_standardize_training(nn: types.ModuleType, rng: np.random.Generator) -
     Z = nn.standardize(X, nn.fit_standardizer(X))
     assert np.allclose(Z.mean(axis=0), 0, atol=1e-3), "each pixel's mean should become 0"
     assert np.all(np.abs(Z.std(axis=0) - 1) < 0.2), "each pixel's spread should become about 1"
-    X[:, 0] = 7
-    assert np.all(np.isfinite(nn.standardize(X, nn.fit_standardizer(X)))), (
-        "a pixel that never varies should not lead to a division by 0"
+    X = rng.integers(0, 256, (60, D)).astype(np.uint8)  # whole grey levels, as pictures have
+    X[:, 0] = 0
+    X[0, 0] = 200
+    Z = nn.standardize(X, nn.fit_standardizer(X[1:]))
+    assert np.allclose(Z[1:].mean(axis=0), 0, atol=1e-3), (
+        "each pixel's mean should become 0 for whole grey levels too"
+    )
+    assert abs(Z[0, 0]) <= 255, (
+        "a rare grey in a pixel that never varies should neither divide by 0 nor drown the rest"
     )
 
 
@@ -127,15 +144,24 @@ def check_standardize_uses_training_statistics_only(
 
 def check_split_by_signer(nn: types.ModuleType, rng: np.random.Generator) -> None:
     """Every picture is on one side, no signer on both, and the sides have the right size."""
-    signers = rng.integers(0, 30, 200)
-    train, test = nn.split_by_signer(signers, 0.2, rng=rng)
-    assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(200)), (
-        "every picture should be on exactly one side"
-    )
-    assert not set(signers[train]) & set(signers[test]), "no signer should be on both sides"
-    largest = np.bincount(signers).max()
-    assert abs(len(test) - 0.2 * 200) <= largest, (
-        "about a fifth of the pictures should be for the test"
+    # A few signers with many pictures, so that a share of signers is no share of pictures.
+    signers = rng.permutation(np.repeat(np.arange(65), [30] * 5 + [1] * 60))
+    tests = []
+    for fraction in [0.2, 0.5] * 12:
+        train, test = nn.split_by_signer(signers, fraction, rng=rng)
+        assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(210)), (
+            "every picture should be on exactly one side"
+        )
+        assert not set(signers[train]) & set(signers[test]), "no signer should be on both sides"
+        assert abs(len(test) - fraction * 210) <= 30, (
+            "the test should get its share of the pictures, to within one signer's"
+        )
+        tests.append(tuple(test))
+    assert len(set(tests)) > 12, "the split should be drawn from the generator that is passed"
+    among = np.sort(rng.choice(210, 150, replace=False))
+    train, test = nn.split_by_signer(signers, 0.3, rng=rng, among=among)
+    assert np.array_equal(np.sort(np.concatenate([train, test])), among), (
+        "with among, the split should be of these rows only"
     )
 
 
@@ -179,6 +205,10 @@ def check_loss_definition(nn: types.ModuleType, rng: np.random.Generator) -> Non
     assert np.isclose(nn.binary_cross_entropy(np.zeros(3), y[:3]), np.log(2)), (
         "always answering one half should cost log 2"
     )
+    for kind in (np.int8, np.uint8, np.float32, float):
+        assert np.isclose(nn.binary_cross_entropy(z, y.astype(kind)), expected), (
+            f"labels of type {np.dtype(kind)} should cost the same"
+        )
 
 
 def check_loss_far_out(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -325,15 +355,23 @@ def check_gradient_step(nn: types.ModuleType, rng: np.random.Generator) -> None:
 
 def check_initialization(nn: types.ModuleType, rng: np.random.Generator) -> None:
     """Hidden units differ from the start, and their sigmoids are not saturated."""
-    W1, b1, W2, _ = parameters = nn.initialize_parameters(784, 64, rng=rng)
+    W1, b1, W2, b2 = parameters = nn.initialize_parameters(784, 64, rng=rng)
     assert [np.shape(p) for p in parameters] == [(784, 64), (64,), (64,), ()], (
         "W1, b1, W2, b2 should have the shapes (784, 64), (64,), (64,), ()"
     )
     assert len(np.unique(W1, axis=1).T) == 64, "no two hidden units should start alike"
     assert np.all(W2 != 0), "output weights of 0 would let nothing through to the hidden layer"
+    assert len(np.unique(W1, axis=0)) == 784, "no two inputs should start alike"
     z1 = rng.standard_normal((200, 784)) @ W1 + b1
+    spread = z1.std(axis=0).mean()
+    assert 0.1 < spread < 3, (
+        f"hidden logits should spread by about 1 at the start, not {spread:.2g}"
+    )
     a1 = 1 / (1 + np.exp(-z1))
-    assert np.mean(a1 * (1 - a1)) > 0.1, "the hidden sigmoids should not be saturated at the start"
+    a2 = 1 / (1 + np.exp(-(a1 @ W2 + b2)))
+    assert np.mean(a2 * (1 - a2)) > 0.01, "the output should not be saturated at the start"
+    again = nn.initialize_parameters(784, 64, rng=rng)
+    assert not np.allclose(again.W1, W1), "the start should be drawn from the generator passed"
 
 
 def check_minibatches(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -347,7 +385,8 @@ def check_minibatches(nn: types.ModuleType, rng: np.random.Generator) -> None:
         assert max(map(len, batches)) <= 5, "no batch should be larger than the batch size"
     orders = [np.concatenate(batches) for batches in (first, second)]
     assert not np.array_equal(*orders), "each epoch should have an order of its own"
-    assert not np.array_equal(orders[0], np.arange(23)), "the examples should be shuffled"
+    many = [np.array(batch) for batch in nn.minibatches(200, 20, rng=rng)]
+    assert np.mean(np.diff(np.concatenate(many)) == 1) < 0.2, "the examples should be shuffled"
 
 
 def check_training_takes_the_right_steps(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -355,29 +394,65 @@ def check_training_takes_the_right_steps(nn: types.ModuleType, rng: np.random.Ge
     x, y = rng.standard_normal((1, D)), rng.integers(0, 2, 1)
     seed = int(rng.integers(2**32))
 
-    def trained(rate: float, epochs: int) -> tuple:
+    def trained(rate: float, epochs: int, batch_size: int) -> tuple:
         return nn.train(
             np.repeat(x, 7, axis=0),
             np.repeat(y, 7),
             n_hidden=H,
             epochs=epochs,
             learning_rate=rate,
-            batch_size=2,
+            batch_size=batch_size,
             rng=np.random.default_rng(seed),
         ).parameters
 
-    start = copied(trained(1e-12, 1))  # so small a rate leaves the start as it was
-    for epochs in (1, 2):
+    start = copied(trained(1e-12, 1, 2))  # so small a rate leaves the start as it was
+    shapes = [np.shape(p) for p in start]
+    assert shapes == [(D, H), (H,), (H,), ()], f"{H} hidden units should have shapes to match"
+    for epochs, batch_size in ((1, 2), (2, 3), (5, 6), (9, 7)):
+        steps = -(-7 // batch_size) * epochs
         expected = start
-        for _ in range(4 * epochs):  # 7 examples in batches of 2 are 4 steps
+        for _ in range(steps):
             gradients = gradients_of(nn, x, y, expected)
             expected = copied(nn.gradient_step(copied(expected), gradients, 0.5))
         require_equal(
-            trained(0.5, epochs),
+            trained(0.5, epochs, batch_size),
             expected,
-            f"7 examples in batches of 2, {epochs} epochs, should make {4 * epochs} steps",
+            f"7 examples in batches of {batch_size}, {epochs} epochs, should make {steps} steps",
             tolerance=1e-4,
         )
+
+
+def check_training_draws_from_its_generator(nn: types.ModuleType, rng: np.random.Generator) -> None:
+    """Start and order of the examples come from the generator, a new order every epoch."""
+    X, y = random_examples(rng, 5)
+    same = {"n_hidden": H, "learning_rate": 1e-12, "batch_size": 2}
+    starts = [nn.train(X, y, epochs=1, **same, rng=rng).parameters.W1 for _ in range(2)]
+    assert not np.allclose(*starts), "the start should be drawn from the generator passed"
+    # After a step on one example at a time, the order of the steps can be found out again.
+    seed, orders = int(rng.integers(2**32)), []
+    settings = {"n_hidden": H, "learning_rate": 2.0, "batch_size": 1}
+    for epochs in range(1, 6):
+        before = (
+            nn.train(X, y, epochs=epochs - 1, **settings, rng=np.random.default_rng(seed))
+            if epochs > 1
+            else nn.train(
+                X,
+                y,
+                epochs=1,
+                **{**settings, "learning_rate": 1e-12},
+                rng=np.random.default_rng(seed),
+            )
+        ).parameters
+        after = nn.train(X, y, epochs=epochs, **settings, rng=np.random.default_rng(seed))
+        distances = {}
+        for order in itertools.permutations(range(5)):
+            reached = copied(before)
+            for i in order:
+                step = gradients_of(nn, X[i : i + 1], y[i : i + 1], reached)
+                reached = copied(nn.gradient_step(copied(reached), step, 2.0))
+            distances[order] = np.abs(np.asarray(reached.W1) - after.parameters.W1).max()
+        orders.append(min(distances, key=distances.get))
+    assert len(set(orders)) > 1, "each epoch of the training should have an order of its own"
 
 
 def check_training_learns(nn: types.ModuleType, rng: np.random.Generator) -> None:
@@ -399,9 +474,55 @@ def check_history_counts_every_example(nn: types.ModuleType, rng: np.random.Gene
     X, y = random_examples(rng, 11)
     run = nn.train(X, y, n_hidden=H, epochs=1, learning_rate=1e-12, batch_size=4, rng=rng)
     expected = loss_of(nn, X, y, run.parameters)
-    assert np.isclose(run.history["loss"].iloc[0], expected, rtol=1e-4), (
+    assert np.isclose(np.asarray(run.history["loss"])[0], expected, rtol=1e-4), (
         "the loss in the history should be the mean over all examples of the epoch"
     )
+    right = np.mean((nn.forward(X, run.parameters).z2 >= 0) == y)
+    assert np.isclose(np.asarray(run.history["accuracy"])[0], right), (
+        "the accuracy in the history should be the share of all examples that are right"
+    )
+
+
+def check_validation_is_watched_and_not_learned(
+    nn: types.ModuleType, rng: np.random.Generator
+) -> None:
+    """Validation figures are those of an epoch's end, and nothing is learned from them."""
+    X, y = random_examples(rng, 30)
+    X_new, y_new = random_examples(rng, 20)
+    before, seed, seen = X_new.copy(), int(rng.integers(2**32)), []
+
+    def trained(epochs: int, **more: object) -> tuple:
+        return nn.train(
+            X,
+            y,
+            n_hidden=H,
+            epochs=epochs,
+            learning_rate=0.5,
+            batch_size=8,
+            rng=np.random.default_rng(seed),
+            **more,
+        )
+
+    watched = trained(3, validation=(X_new, y_new), on_epoch=seen.append)
+    assert np.array_equal(before, X_new), "validation pictures should stay as they are"
+    require_equal(watched.parameters, trained(3).parameters, "watching should not change training")
+    history = {name: np.asarray(watched.history[name]) for name in watched.history}
+    assert list(history["epoch"]) == [1, 2, 3], "epochs should count from 1, a row each"
+    assert len(seen) == 3, "on_epoch should be called once an epoch"
+    for epoch in (1, 2, 3):
+        shorter = trained(epoch)
+        z2 = nn.forward(X_new, shorter.parameters).z2
+        expected = {
+            "validation_loss": nn.binary_cross_entropy(z2, y_new),
+            "validation_accuracy": np.mean((z2 >= 0) == y_new),
+            "loss": np.asarray(shorter.history["loss"])[-1],
+            "accuracy": np.asarray(shorter.history["accuracy"])[-1],
+        }
+        for name, value in expected.items():
+            assert np.isclose(history[name][epoch - 1], value, rtol=1e-4), (
+                f"{name} in row {epoch} should be that of epoch {epoch}, "
+                "validation figures at its end"
+            )
 
 
 # Evaluation -----------------------------------------------------------------------------
@@ -415,7 +536,8 @@ def check_predict(nn: types.ModuleType, rng: np.random.Generator) -> None:
     assert np.allclose(probability, 1 / (1 + np.exp(-nn.forward(X, parameters).z2))), (
         "the probability should be the network's output a2"
     )
-    for threshold in np.quantile(probability, (0.2, 0.5, 0.8)):
+    assert np.asarray(nn.predict(X, parameters)).dtype != bool, "classes should be 0 and 1"
+    for threshold in np.sort(probability)[[10, 25, 40]]:  # that probability itself included
         assert np.array_equal(nn.predict(X, parameters, threshold), probability >= threshold), (
             f"with threshold {threshold:.3f}, class 1 should be predicted from there on"
         )
@@ -463,6 +585,11 @@ def check_wilson_interval(nn: types.ModuleType, rng: np.random.Generator) -> Non
                 "each end should lie 1.96 of its standard errors away from the share"
             )
         assert low < high, "even 0 of n and n of n leave some doubt"
+    for confidence, z in ((0.9, 1.644854), (0.99, 2.575829)):
+        low, _ = nn.wilson_interval(30, 100, confidence)
+        assert np.isclose((0.3 - low) ** 2, z**2 * low * (1 - low) / 100, rtol=1e-4), (
+            f"with confidence {confidence} the ends should lie {z:.2f} standard errors away"
+        )
 
 
 # Running them ---------------------------------------------------------------------------
@@ -481,7 +608,7 @@ def failure(check: Check, nn: types.ModuleType, seed: int) -> str | None:
             warnings.simplefilter("ignore")
             check(nn, np.random.default_rng(seed))
     except AssertionError as error:
-        return str(error)
+        return str(error).strip() or "an assert in the code failed"
     except Exception as error:  # whatever the code that is checked raises
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
@@ -506,7 +633,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if not arguments.file.is_file():
         parser.error(f"file must be a Python file, got {arguments.file}, which is not there")
-    nn = load_module(arguments.file)
+    if arguments.file.suffix != ".py":
+        parser.error(f"file must be a Python file, its name ending in .py, got {arguments.file}")
+    if arguments.seed is not None and arguments.seed < 0:
+        parser.error(f"--seed must be 0 or more, got {arguments.seed}")
+    try:
+        nn = load_module(arguments.file)
+    except Exception as error:  # whatever the code that is checked raises
+        print(f"{arguments.file} can't be loaded: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
     failures = 0
     for name, check in CHECKS.items():

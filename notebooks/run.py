@@ -29,6 +29,8 @@ def execute(source: Path, target: Path, progress: tqdm) -> None:
     notebook = nbformat.read(source, as_version=4)
     # Threads that share two cores slow small matrix products down, and change their rounding.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    if (data := environment.get("SIGN_DIGITS")) and Path(data).exists():
+        environment["SIGN_DIGITS"] = str(Path(data).resolve())  # kernels run in another folder
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -106,8 +108,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all, in order")
     parser.add_argument("--output", type=Path, help="write copies to this folder instead")
     arguments = parser.parse_args(argv)
-    if os.environ.get("SIGN_DIGITS") and not arguments.output:
-        parser.error("SIGN_DIGITS is set: give --output, so the stored notebooks stay as they are")
+    for variable in ("SIGN_DIGITS", "SIGN_DIGITS_FIGURES"):
+        if os.environ.get(variable) and not arguments.output:
+            parser.error(f"{variable} is set: give --output, so stored notebooks stay as they are")
     notebooks = arguments.notebooks or sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
     for source in notebooks:
         target = (arguments.output or source.parent) / source.name
@@ -121,8 +124,12 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments.output:
         table = results_table(nn.figures_folder())
         readme = nn.PROJECT / "README.md"
-        before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-        text = before + BEGIN + table + END + rest.partition(END)[2]
+        before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not (begin and end):
+            print(f"README.md needs the lines {BEGIN.strip()} and {END}", file=sys.stderr)
+            return 1
+        text = before + BEGIN + table + END + after
         nn.write_atomically(readme, text.encode())
         print(table)
     return 0

@@ -71,6 +71,33 @@ def test_missing_file_is_named():
     assert "nowhere.py, which is not there" in result.stderr
 
 
+def test_what_is_no_python_file_is_refused_in_a_sentence(tmp_path):
+    notebook = tmp_path / "solution.ipynb"
+    notebook.write_text("{}")
+    result = command("checks.py", notebook)
+    assert result.returncode == 2
+    assert "its name ending in .py, got" in result.stderr
+    broken = tmp_path / "broken.py"
+    broken.write_text("def f(:")
+    result = command("checks.py", broken)
+    assert result.returncode == 2
+    assert "broken.py can't be loaded: SyntaxError" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_negative_seed_is_refused():
+    result = command("checks.py", "--seed", -1)
+    assert result.returncode == 2
+    assert "--seed must be 0 or more, got -1" in result.stderr
+
+
+def test_a_bare_assert_in_the_code_counts_as_a_failure():
+    def check(nn, rng):
+        raise AssertionError
+
+    assert checks.failure(check, nn, 0) == "an assert in the code failed"
+
+
 # The mutants
 
 

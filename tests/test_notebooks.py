@@ -263,7 +263,8 @@ def test_typed_results_are_found():
 # The command that runs them
 
 
-def test_failing_notebook_is_named_and_left_as_it_was(tmp_path, capsys):
+def test_failing_notebook_is_named_and_left_as_it_was(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("SIGN_DIGITS_FIGURES")
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in ("x = 1", "x / 0", "x")]
     path = tmp_path / "broken.ipynb"
@@ -275,6 +276,16 @@ def test_failing_notebook_is_named_and_left_as_it_was(tmp_path, capsys):
     assert "ZeroDivisionError" in error
 
 
-def test_missing_notebook_is_named(tmp_path, capsys):
+def test_missing_notebook_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("SIGN_DIGITS_FIGURES")
     assert run.main([str(tmp_path / "none.ipynb")]) == 1
     assert "none.ipynb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variable", ["SIGN_DIGITS", "SIGN_DIGITS_FIGURES"])
+def test_other_data_do_not_overwrite_the_stored_notebooks(variable, monkeypatch, capsys):
+    monkeypatch.delenv("SIGN_DIGITS_FIGURES")
+    monkeypatch.setenv(variable, "elsewhere")
+    with pytest.raises(SystemExit):
+        run.main([])
+    assert f"{variable} is set: give --output" in capsys.readouterr().err
