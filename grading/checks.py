@@ -430,27 +430,20 @@ def check_training_draws_from_its_generator(nn: types.ModuleType, rng: np.random
     assert not np.allclose(*starts), "the start should be drawn from the generator passed"
     # After a step on one example at a time, the order of the steps can be found out again.
     seed, orders = int(rng.integers(2**32)), []
-    settings = {"n_hidden": H, "learning_rate": 2.0, "batch_size": 1}
-    for epochs in range(1, 6):
-        before = (
-            nn.train(X, y, epochs=epochs - 1, **settings, rng=np.random.default_rng(seed))
-            if epochs > 1
-            else nn.train(
-                X,
-                y,
-                epochs=1,
-                **{**settings, "learning_rate": 1e-12},
-                rng=np.random.default_rng(seed),
-            )
-        ).parameters
-        after = nn.train(X, y, epochs=epochs, **settings, rng=np.random.default_rng(seed))
+
+    def trained(rate: float, epochs: int) -> tuple:
+        settings = {"n_hidden": H, "learning_rate": rate, "batch_size": 1}
+        return nn.train(X, y, epochs=epochs, **settings, rng=np.random.default_rng(seed)).parameters
+
+    snapshots = [trained(1e-12, 1), *(trained(2.0, epochs) for epochs in range(1, 6))]
+    for before, after in itertools.pairwise(snapshots):
         distances = {}
         for order in itertools.permutations(range(5)):
             reached = copied(before)
             for i in order:
                 step = gradients_of(nn, X[i : i + 1], y[i : i + 1], reached)
                 reached = copied(nn.gradient_step(copied(reached), step, 2.0))
-            distances[order] = np.abs(np.asarray(reached.W1) - after.parameters.W1).max()
+            distances[order] = np.abs(np.asarray(reached.W1) - after.W1).max()
         orders.append(min(distances, key=distances.get))
     assert len(set(orders)) > 1, "each epoch of the training should have an order of its own"
 
