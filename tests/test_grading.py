@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 
 import checks
 import mutants
@@ -35,7 +36,30 @@ def test_reference_passes(name, seed):
 
 def test_every_check_states_its_property():
     for check in checks.CHECKS.values():
-        assert check.__doc__.endswith(".")
+        assert check.__doc__.partition("\n")[0].endswith(".")
+
+
+def test_every_check_is_worth_points_in_the_rubric():
+    criteria = checks.read_rubric()
+    assert sorted(c.check for c in criteria) == sorted(checks.CHECKS)
+    for criterion in criteria:
+        assert criterion.points > 0
+        assert all(callable(getattr(nn, name)) for name in criterion.functions)
+
+
+def test_rubric_has_the_course_weights():
+    rubric = tomllib.loads((nn.PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
+    for part in rubric["part"]:
+        assert sum(line["points"] for line in part["criteria"]) == part["points"]
+    weights = {part["title"]: part["points"] for part in (*rubric["part"], rubric["by_hand"])}
+    assert weights == {
+        "Preprocessing": 10,
+        "Activation": 10,
+        "Loss": 10,
+        "Training": 30,
+        "Test performance": 20,
+        "Presentation": 20,
+    }
 
 
 def test_failing_check_says_why_and_how_to_repeat_it(tmp_path):
@@ -117,13 +141,17 @@ def test_there_are_many_mutants_and_names_are_unique():
     assert len(set(names)) == len(names)
 
 
-def test_without_its_only_killer_a_mutant_survives(killers):
+def test_without_its_only_killer_a_mutant_survives(killers, monkeypatch, capsys):
     only = sorted({caught[0] for caught in killers.values() if len(caught) == 1})
-    result = command("mutants.py", "--without", only[0])
-    assert result.returncode == 1
-    survivors = [name for name, caught in killers.items() if caught == only[:1]]
-    for name in survivors:
-        assert f"{name:42s} SURVIVED" in result.stdout
+    survivors = [edit for edit in mutants.MUTANTS if killers[edit.name] == only[:1]]
+    monkeypatch.setattr(mutants, "MUTANTS", survivors)
+    monkeypatch.setattr(mutants, "VARIANTS", mutants.VARIANTS[:1])
+    monkeypatch.setattr(checks, "CHECKS", dict(checks.CHECKS))
+    assert mutants.main([]) == 0
+    assert mutants.main(["--without", only[0]]) == 1
+    output = capsys.readouterr().out
+    for edit in survivors:
+        assert f"{edit.name:42s} SURVIVED" in output
 
 
 def test_an_edit_that_fits_nowhere_is_refused():
