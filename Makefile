@@ -6,6 +6,8 @@
 # make check    run the self-checks on nn_helpers.py
 # make mutants  break nn_helpers.py in many ways and see that the self-checks notice
 # make parity   compare 100 updates with PyTorch and scikit-learn (installs about 1 GB)
+# make student  write the student edition, without answers, to build/student and a zip
+# make grade    grade a folder of submissions (SUBMISSIONS=FOLDER; grading/README.md says how)
 # make lint     check the code's style
 
 PYTHON ?= python3
@@ -54,9 +56,15 @@ $(PARITY)/installed: benchmarks/parity-requirements.txt
 parity: $(PARITY)/installed
 	$(PARITY_PYTHON) benchmarks/parity.py
 
+student: $(VENV)/installed
+	$(BIN)/python grading/student.py
+
+grade: $(VENV)/installed
+	$(BIN)/python grading/grade.py "$(SUBMISSIONS)"
+
 lint: $(VENV)/installed
 	@$(INSTALL) ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: all test lab photos measure check mutants parity lint
+.PHONY: all test lab photos measure check mutants parity student grade lint

@@ -1,0 +1,813 @@
+"""Grade a folder of submissions in a sandbox.
+
+    python grading/grade.py FOLDER                       results go to build/grades/
+    python grading/grade.py FOLDER --canvas export.csv   and into the gradebook's own export
+    python grading/grade.py FOLDER --dask tcp://host:8786
+
+FOLDER holds a zip, a folder or a single nn_helpers.py for each student, as Moodle and Canvas
+export them. Run it again after a change: what is unchanged is not graded again.
+``grading/README.md`` explains the results and what the sandbox promises.
+"""
+
+import argparse
+import base64
+import contextlib
+import csv
+import functools
+import hashlib
+import html
+import io
+import itertools
+import json
+import os
+import re
+import secrets
+import stat
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+import types
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+import checks
+import joblib
+import mistune
+import numpy as np
+import runner
+import sandbox
+from tqdm import tqdm
+
+PROJECT = Path(__file__).resolve().parent.parent
+MODULE_BYTES, NOTEBOOK_BYTES, FILES = 2**20, 10 * 2**20, 5000  # larger is not read
+NOT_THEIRS = {"__MACOSX", ".ipynb_checkpoints", ".venv", "site-packages", "build", ".git"}
+
+
+# Collecting submissions -----------------------------------------------------------------
+
+
+class Work(NamedTuple):
+    """What one student handed in.
+
+    `problem` says why there is nothing to grade, `notes` what was left aside; `notebooks`
+    holds the name and the text of each notebook.
+    """
+
+    student: str
+    number: str
+    source: str | None
+    notebooks: tuple[tuple[str, str], ...]
+    problem: str
+    notes: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        """A name for files: readable where it can be, and never that of another student."""
+        plain = unicodedata.normalize("NFKD", self.student).encode("ascii", "ignore").decode()
+        digest = hashlib.sha256(f"{self.student}\0{self.number}".encode()).hexdigest()
+        return f"{re.sub(r'[^A-Za-z0-9]+', '-', plain)[:40].strip('-')}-{digest[:8]}".strip("-")
+
+
+def identity(name: str) -> tuple[str, str, str]:
+    """Return the student, the student's number and the rest of a file's name.
+
+    Canvas exports ``name_LATE_ID_SUBMISSION_file``, Moodle ``Name_ID_assignsubmission_file_``
+    and then a file or a folder of files. Any other name is the student's.
+    """
+    if match := re.fullmatch(r"(.+?)_(\d+)_assignsubmission_[a-z]+_?(.*)", name, re.DOTALL):
+        return match[1], match[2], match[3]
+    if match := re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+)", name, re.DOTALL):
+        return match[1], match[2], match[3]
+    return name.removesuffix(".zip").removesuffix(".py").removesuffix(".ipynb"), "", name
+
+
+def collect(folder: Path) -> list[Work]:
+    """Read all submissions, one for each student, in the order of their names."""
+    groups: dict[tuple[str, str], list[tuple[str, Path]]] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith("."):
+            who, number, rest = identity(path.name)
+            groups.setdefault((who, number), []).append((rest, path))
+    return [read_work(*who, paths) for who, paths in groups.items()]
+
+
+def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
+    """Read what one student handed in; whatever is wrong with it becomes a sentence."""
+    notes: list[str] = []
+    files: list[tuple[str, bytes]] = []
+    try:
+        for rest, path in paths:
+            files += files_of(path, rest or path.name, notes)
+        source = find_module(files)
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return Work(who, number, None, (), reason or "can't be read", tuple(notes))
+    notebooks = {}
+    for name, data in files:
+        if name.endswith(".ipynb"):
+            try:
+                notebooks[Path(name).name] = data.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                notes.append(f"{name} is not UTF-8 text and was not executed")
+    return Work(who, number, source, tuple(sorted(notebooks.items())), "", tuple(notes))
+
+
+def files_of(path: Path, name: str, notes: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Return the modules and notebooks in a file, a folder or a zip, by name."""
+    status = path.lstat()
+    if stat.S_ISDIR(status.st_mode):
+        for number, (parent, folders, members) in enumerate(os.walk(path)):
+            if number > FILES:
+                raise ValueError(f"there are more than {FILES} folders in it")
+            folders[:] = sorted(set(folders) - NOT_THEIRS)
+            for member in sorted(members):
+                inner = Path(parent, member)
+                if stat.S_ISREG(inner.lstat().st_mode):  # links are not followed
+                    yield from files_of(inner, inner.relative_to(path).as_posix(), notes)
+    elif not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is neither a file nor a folder")
+    elif name.lower().endswith(".zip"):
+        yield from zipped_files(path, notes)
+    elif wanted(name):
+        with path.open("rb") as stream:
+            yield from limited(stream, name, notes)
+
+
+def wanted(name: str) -> bool:
+    """Say whether a file can matter: a module or a notebook, and not a tool's own copy."""
+    return name.endswith((".py", ".ipynb")) and not NOT_THEIRS & set(Path(name).parts)
+
+
+def zipped_files(path: Path, notes: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Read from a zip, never more of it than is wanted, whatever it says about itself."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if wanted(name)]
+            if len(names) > FILES:
+                raise ValueError(f"the zip holds more than {FILES} files")
+            for name in names:
+                with archive.open(name) as stream:
+                    yield from limited(stream, name, notes)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise ValueError(f"the zip can't be read: {clean(str(error))[:100]}") from error
+
+
+def limited(stream: Any, name: str, notes: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Read a stream up to the limit for its kind of file, or note that it is too long."""
+    bound = NOTEBOOK_BYTES if name.endswith(".ipynb") else MODULE_BYTES
+    data = stream.read(bound + 1)
+    if len(data) <= bound:
+        yield name, data
+    else:
+        notes.append(f"{clean(name)} is larger than {bound // 2**20} MB and was not read")
+
+
+def find_module(files: list[tuple[str, bytes]]) -> str:
+    """Return the text of nn_helpers.py, or raise ValueError where it isn't clear which it is."""
+    modules = {name: data for name, data in files if name.endswith(".py")}
+    named = [
+        (name, data)
+        for name, data in files
+        if re.fullmatch(r"nn_helpers([-_ ]?\(?\d+\)?)?\.py", Path(name).name)
+    ]
+    candidates = named or list(modules.items())
+    if not candidates:
+        raise ValueError("there is no nn_helpers.py to grade")
+    if len({data for _, data in candidates}) > 1:
+        names = ", ".join(clean(name) for name, _ in candidates[:4])
+        raise ValueError(f"it is not clear which file to grade: {names}. Keep one of them")
+    name, data = candidates[0]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError(f"{clean(name)} is saved as UTF-16; Python reads UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{clean(name)} is not UTF-8 text") from error
+
+
+def clean(text: str) -> str:
+    """Make control characters and changes of writing direction visible."""
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp") else c
+        for c in text
+    )
+
+
+# Grading --------------------------------------------------------------------------------
+
+
+class Assignment(NamedTuple):
+    """All that grading one submission needs, so that it can be done on any machine."""
+
+    seed: int
+    reference: str
+    rubric: list[checks.Criterion]
+    hands: tuple[np.ndarray, ...]
+    data: bytes
+    limits: sandbox.Limits = sandbox.Limits()
+    trusted: bool = False
+
+    @property
+    def version(self) -> str:
+        """A digest of everything but the submission that a result depends on."""
+        parts = [self.seed, self.reference, self.rubric, self.limits, self.trusted]
+        parts += [Path(m.__file__).read_bytes() for m in (checks, runner, sandbox)]
+        parts += [Path(__file__).read_bytes(), *(array.tobytes() for array in self.hands)]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def prepare(seed: int, trusted: bool) -> Assignment:
+    """Draw the input of a run from its seed: above all hands that no student has seen."""
+    with np.load(PROJECT / "data" / "sign_digits.npz") as file:
+        images, labels, signers = file["dataset"], file["labels"], file["signers"]
+    known = np.isin(labels, (6, 8)) & (signers % 2 == 0)  # half of the signers are enough
+    fresh_images, fresh_labels, _ = load_renderer().render_signers(100, seed)
+    new = np.isin(fresh_labels, (6, 8))
+    hands = (
+        images[known],
+        (labels[known] == 8).astype(np.int8),
+        fresh_images[new],
+        (fresh_labels[new] == 8).astype(np.int8),
+    )
+    return Assignment(
+        seed=seed,
+        reference=(PROJECT / "nn_helpers.py").read_text(encoding="utf-8"),
+        rubric=checks.read_rubric(),
+        hands=hands,
+        data=(PROJECT / "data" / "sign_digits.npz").read_bytes(),
+        trusted=trusted,
+    )
+
+
+def load_renderer() -> types.ModuleType:
+    """Return data/render_hands.py as a module."""
+    return checks.load_module(PROJECT / "data" / "render_hands.py")
+
+
+@functools.cache
+def load_reference(source: str) -> types.ModuleType:
+    """Return the reference as a module, wherever its file may be."""
+    module = types.ModuleType("reference")
+    module.__file__ = "reference.py"
+    sys.modules["reference"] = module
+    exec(compile(source, "reference.py", "exec"), module.__dict__)
+    return module
+
+
+@functools.cache
+def prove(trusted: bool) -> None:
+    """Probe the sandbox once in each process."""
+    if not trusted:
+        sandbox.probe()
+
+
+def grade(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
+    """Grade one submission: points and a message for each criterion of the rubric.
+
+    A pure function: equal arguments give an equal result on any machine.
+
+    Raises
+    ------
+    sandbox.NoSandbox
+        Submissions can't be shut off on this machine.
+    """
+    prove(assignment.trusted)
+    reference = load_reference(assignment.reference)
+    graded = {name for criterion in assignment.rubric for name in criterion.functions}
+    results = []
+    with sandbox.Submission(
+        work.source or "", reference, graded, assignment.limits, trusted=assignment.trusted
+    ) as submission:
+        for criterion in assignment.rubric:
+            check = checks.CHECKS[criterion.check]
+            if criterion.check == "held_out_accuracy":
+                check = functools.partial(check, hands=assignment.hands)
+            # Another text gets another random input: what leaks from one is useless to the next.
+            text = f"{assignment.seed} {criterion.check} {work.source}"
+            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+            submission.own = set(criterion.functions)
+            problem = work.problem or problem_of(check, submission, seed)
+            if problem is not None and criterion.blame:
+                submission.wrong |= submission.own
+            results.append(
+                {
+                    "part": criterion.part,
+                    "check": criterion.check,
+                    "functions": criterion.functions,
+                    "points": 0 if problem else criterion.points,
+                    "max": criterion.points,
+                    "message": problem or "",
+                }
+            )
+    return results
+
+
+def problem_of(check: checks.Check, submission: sandbox.Submission, seed: int) -> str | None:
+    """Run one check and return what is wrong in words that may be shown to the student."""
+    try:
+        checks.run(check, submission, seed)
+    except sandbox.NoSandbox:
+        raise  # no fault of the student's
+    except (AssertionError, FloatingPointError, ZeroDivisionError) as error:
+        return str(error)
+    except Exception:  # what the check stumbled over would tell of the check
+        return "what the functions return does not fit together"
+    return None
+
+
+def execute(name: str, work: Work, assignment: Assignment) -> str:
+    """Execute a notebook in a sandbox and return it as HTML, or a sentence on what happened."""
+    prove(assignment.trusted)
+    limits = assignment.limits
+    files = {"nn_helpers.py": work.source.encode(), "data/sign_digits.npz": assignment.data}
+    message = {
+        "notebook": dict(work.notebooks)[name],
+        "files": {path: base64.b64encode(data).decode() for path, data in files.items()},
+    }
+    with sandbox.Sandbox(limits, trusted=assignment.trusted, notebooks=True) as box:
+        try:
+            reply, _ = box.request(message, limits.notebook_seconds)
+            return reply["html"]
+        except (EOFError, KeyError):
+            late = f"took longer than {limits.notebook_seconds:g} s"
+            return f"<p>This notebook {late if box.timed_out else 'could not be executed'}.</p>"
+
+
+# Results --------------------------------------------------------------------------------
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    os.replace(part, path)
+
+
+def record_of(work: Work, results: list[dict[str, Any]], assignment: Assignment) -> dict[str, Any]:
+    """Put together what is kept of one student's grading."""
+    messages = {result["message"] for result in results}
+    return {
+        "student": work.student,
+        "number": work.number,
+        # One message for everything: the module could not even be loaded.
+        "problem": messages.pop() if len(messages) == 1 else "",
+        "notes": work.notes,
+        "points": sum(result["points"] for result in results),
+        "max": sum(result["max"] for result in results),
+        "sandboxed": not assignment.trusted,
+        "criteria": results,
+    }
+
+
+def gradescope(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record in the form of Gradescope's results.json."""
+    return {
+        "score": record["points"],
+        "output": " ".join(remarks(record)),
+        "tests": [
+            {
+                "name": f"{result['part']}: {title(result)}",
+                "score": result["points"],
+                "max_score": result["max"],
+                "output": clean(result["message"]) or "ok",
+            }
+            for result in record["criteria"]
+        ],
+    }
+
+
+def title(result: dict[str, Any]) -> str:
+    """Return the name of a check in words."""
+    return result["check"].replace("_", " ")
+
+
+def remarks(record: dict[str, Any]) -> list[str]:
+    """Return sentences about a submission as a whole."""
+    found = [f"Nothing was graded: {clean(record['problem'])}."] if record["problem"] else []
+    found += [f"{clean(note)}." for note in record["notes"]]
+    if not record["sandboxed"]:
+        found.append("Graded without a sandbox, because the instructor trusts these files.")
+    return found
+
+
+def property_of(result: dict[str, Any]) -> str:
+    """Return in words what a check demands."""
+    return checks.CHECKS[result["check"]].__doc__.partition("\n\n")[0].replace("\n   ", "")
+
+
+def feedback(record: dict[str, Any], by_hand: tuple[str, int], mark: str) -> str:
+    """Return what a student is told, as Markdown.
+
+    Text that comes from the student stands in indented lines, where nothing has a meaning.
+    """
+    hand, hand_points = by_hand
+    lines = ["# Feedback", "", f"    {clean(record['student'])}", ""]
+    lines += [f"**Points: {record['points']} of {record['max']}.** "]
+    lines[-1] += (
+        f"{hand}: {mark} of {hand_points}, marked by a person."
+        if mark
+        else f"{hand}, up to {hand_points} more, is marked by a person."
+    )
+    for remark in remarks(record):
+        lines += ["", "Note:", "", f"    {remark}"]
+    for part, group in itertools.groupby(record["criteria"], key=lambda result: result["part"]):
+        results = list(group)
+        points, most = (sum(result[key] for result in results) for key in ("points", "max"))
+        lines += ["", f"## {part}: {points} of {most}", ""]
+        for result in results:
+            lines.append(f"- {result['points']} of {result['max']} · {title(result)}")
+            if result["message"] and not record["problem"]:
+                lines[-1] = lines[-1].replace("- ", "- **") + "**"
+                lines[-1] += f". *What should hold:* {property_of(result)} *What went wrong:*"
+                lines += ["", f"      {clean(result['message'])}", ""]
+    lines += ["", "A function that is wrong costs its points once: for all that builds on it, a "]
+    lines[-1] += "right one was put in its place."
+    return "\n".join(lines) + "\n"
+
+
+PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width"><title>$title</title>
+<style>
+body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f3f3; padding: .3rem .6rem }
+iframe { width: 100%; height: 85vh; border: 1px solid #999 }
+</style></head><body>
+$body
+</body></html>
+""")
+
+
+def feedback_page(text: str) -> str:
+    """Return feedback as an HTML page that can run nothing."""
+    return PAGE.substitute(title="Feedback", body=mistune.create_markdown(escape=True)(text))
+
+
+def notebook_page(name: str, who: str, content: str) -> str:
+    """Return an executed notebook as a page; in the frame, no script of a student's can run."""
+    inner = f'<meta charset="utf-8"><style>{NOTEBOOK_STYLE}</style>{content}'
+    heading = html.escape(clean(f"{who}: {name}"))
+    frame = f'<iframe sandbox srcdoc="{html.escape(inner)}" title="{heading}"></iframe>'
+    return PAGE.substitute(title=heading, body=f"<h1>{heading}</h1>\n{frame}")
+
+
+NOTEBOOK_STYLE = """
+body { font: 1rem/1.5 sans-serif; max-width: 50rem; margin: auto; padding: 1rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem }
+img { max-width: 100% } table { border-collapse: collapse } td, th { padding: .1rem .5rem }
+.jp-CodeCell .jp-InputArea-editor, .input_area { background: #f3f3f3; padding: .2rem .6rem }
+.jp-InputPrompt, .jp-OutputPrompt { color: #666; font-size: .8rem }
+.anchor-link { display: none }
+"""
+
+
+def in_cell(text: str) -> str:
+    """Return text for a CSV that no spreadsheet takes for a formula."""
+    text = clean(str(text))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def table(rows: list[list[Any]]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Read a CSV as spreadsheets and learning platforms write it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a CSV in UTF-8") from error
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def read_marks(path: Path, most: float) -> dict[str, str]:
+    """Read the marks given by hand, by the names of the students' files."""
+    if not path.exists():
+        return {}
+    marks = {}
+    for row in read_table(path)[1:]:
+        mark = row[2].strip() if len(row) > 2 else ""
+        if mark and not (re.fullmatch(r"\d+(\.\d+)?", mark) and float(mark) <= most):
+            raise ValueError(f"{path}: points must be a number from 0 to {most}, got {mark!r}")
+        if row:
+            marks[row[0]] = mark
+    return marks
+
+
+def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> list[Work]:
+    """Fill in the gradebook that Canvas exported; return the students that it does not know."""
+    header = rows[0]
+    if "Student" not in header or "ID" not in header:
+        raise ValueError("the Canvas export needs the columns Student and ID")
+    assignments = [name for name in header if re.search(r" \(\d+\)$", name)]
+    matching = [name for name in assignments if column in (name, name.rpartition(" (")[0])]
+    chosen = matching if column else assignments
+    if len(chosen) != 1:
+        raise ValueError(
+            f"--column must name one assignment of the Canvas export, got {column or 'nothing'!r}; "
+            f"it has {', '.join(assignments) or 'none'}"
+        )
+    keys = [k for k in ("ID", "SIS Login ID", "SIS User ID", "Student") if k in header]
+    return fill(rows, totals, header.index(chosen[0]), [header.index(key) for key in keys])
+
+
+def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]]) -> list[Work]:
+    """Fill in Moodle's grading worksheet; return the students that it does not know."""
+    header = rows[0]
+    if "Identifier" not in header or "Grade" not in header:
+        raise ValueError("the Moodle worksheet needs the columns Identifier and Grade")
+    keys = [k for k in ("Identifier", "Email address", "Full name") if k in header]
+    return fill(rows, totals, header.index("Grade"), [header.index(key) for key in keys])
+
+
+def fill(
+    rows: list[list[str]], totals: list[tuple[Work, str]], place: int, keys: list[int]
+) -> list[Work]:
+    """Put each total into its student's row, where exactly one has the number or the name."""
+    unknown = []
+    for work, total in totals:
+        # Moodle writes "Participant 123", in the language of the course.
+        name = re.compile(rf"(\D* )?{work.number}" if work.number else re.escape(work.student))
+        found = [
+            row
+            for row in rows[1:]
+            if len(row) > place and any(name.fullmatch(row[key].strip()) for key in keys)
+        ]
+        if len(found) == 1:
+            found[0][place] = total
+        else:
+            unknown.append(work)
+    return unknown
+
+
+# The command ----------------------------------------------------------------------------
+
+
+def tied(parent: int, function: Callable, *arguments: Any) -> Any:
+    """Call a function in a worker process that ends when the grader does, even by kill -9."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if os.getppid() == parent and not any(t.name == "watch" for t in threading.enumerate()):
+        threading.Thread(target=watch, name="watch", daemon=True).start()
+    return function(*arguments)
+
+
+def in_parallel(
+    function: Callable, tasks: dict[Any, tuple], jobs: int, description: str
+) -> Iterator[tuple[Any, Any]]:
+    """Call a function for each task, on all cores or a cluster; yield results as they come."""
+
+    def numbered(parent: int, key: Any, *arguments: Any) -> tuple[Any, Any]:
+        return key, tied(parent, function, *arguments)
+
+    parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+    calls = (joblib.delayed(numbered)(os.getpid(), key, *task) for key, task in tasks.items())
+    with tqdm(total=len(tasks), desc=description, disable=not tasks) as progress:
+        for key, result in parallel(calls):
+            progress.update()
+            yield key, result
+
+
+def canary(assignment: Assignment) -> dict[str, tuple[Work, Assignment]]:
+    """Return two submissions whose points are known: the reference, and nothing written yet."""
+    import student  # not at the top: workers elsewhere do without
+
+    sources = {
+        "reference": assignment.reference,
+        "student edition": student.student_module(assignment.reference),
+    }
+    return {
+        name: (Work(name, "", source, (), "", ()), assignment) for name, source in sources.items()
+    }
+
+
+def require_canary(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Raise ValueError unless the canary's points are what they must be."""
+    points = {name: sum(r["points"] for r in result) for name, result in results.items()}
+    most = sum(result["max"] for result in results["reference"])
+    if points != {"reference": most, "student edition": 0}:
+        lost = [title(r) for r in results["reference"] if r["points"] < r["max"]]
+        raise ValueError(
+            f"the reference solution must get {most} points and the untouched student edition 0, "
+            f"they get {points['reference']} and {points['student edition']}"
+            + (f"; the reference fails {', '.join(lost)}" if lost else "")
+        )
+
+
+def seed_of(output: Path, asked: int | None) -> int:
+    """Return the seed of a run: the one asked for, that of the last run, or a new one."""
+    path = output / "run.json"
+    if asked is None and path.exists():
+        asked = json.loads(path.read_text())["seed"]
+    seed = secrets.randbits(62) if asked is None else asked
+    write(path, json.dumps({"seed": seed}) + "\n")
+    return seed
+
+
+def stored(path: Path, key: str) -> dict[str, Any] | None:
+    """Return the record of an earlier run, if it is of the very same work."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if record.get("key") == key else None
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Grade the folder; raise ValueError or NoSandbox if that can't be done."""
+    works = collect(arguments.folder)
+    if not works:
+        raise ValueError(f"{arguments.folder} holds no submissions")
+    output, trusted = arguments.output, arguments.trust_submissions
+    assignment = prepare(seed_of(output, arguments.seed), trusted)
+    version = assignment.version
+    keys = {w: hashlib.sha256(f"{version} {w!r}".encode()).hexdigest() for w in works}
+    folders = {work: output / "students" / work.slug for work in works}
+    records = {work: stored(folders[work] / "record.json", keys[work]) for work in works}
+    todo = {
+        work: (work._replace(notebooks=()), assignment) for work in works if records[work] is None
+    }
+    pages = {
+        (work, name): folders[work] / "notebooks" / f"{Path(name).stem}.html"
+        for work in works
+        for name, _ in (() if arguments.skip_notebooks or work.source is None else work.notebooks)
+    }
+    old = {at: at_path for at, at_path in pages.items() if not has_key(at_path, keys[at[0]])}
+    if todo or old:
+        prove(trusted)
+        canaries = canary(assignment)
+        require_canary(dict(in_parallel(grade, canaries, arguments.jobs, "canary")))
+    for work, results in in_parallel(grade, todo, arguments.jobs, "grading"):
+        records[work] = {"key": keys[work], **record_of(work, results, assignment)}
+        text = json.dumps(records[work], indent=1, ensure_ascii=False)
+        write(folders[work] / "record.json", text)
+    report(works, records, folders, arguments)
+    tasks = {(work, name): (name, work, assignment) for work, name in old}
+    for (work, name), content in in_parallel(execute, tasks, arguments.jobs, "notebooks"):
+        page = notebook_page(name, work.student, content)
+        write(old[work, name], f"{page}<!-- {keys[work]} -->\n")
+
+
+def has_key(path: Path, key: str) -> bool:
+    """Say whether a page was made from the very same work."""
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8").endswith(f"<!-- {key} -->\n")
+    return False
+
+
+def report(
+    works: list[Work],
+    records: dict[Work, dict[str, Any]],
+    folders: dict[Work, Path],
+    arguments: argparse.Namespace,
+) -> None:
+    """Write feedback, tables and the learning platforms' files, and print a summary."""
+    output = arguments.output
+    rubric = tomllib.loads((PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
+    hand, hand_points = rubric["by_hand"]["title"], rubric["by_hand"]["points"]
+    marks = read_marks(output / "presentation.csv", hand_points)
+    parts = [part["title"] for part in rubric["part"]]
+    rows, totals = [], []
+    for work in works:
+        record, mark = records[work], marks.get(work.slug, "")
+        text = feedback(record, (hand, hand_points), mark)
+        write(folders[work] / "feedback.md", text)
+        write(folders[work] / "feedback.html", feedback_page(text))
+        scores = json.dumps(gradescope(record), indent=1, ensure_ascii=False)
+        write(folders[work] / "results.json", scores)
+        of_part = [
+            sum(result["points"] for result in record["criteria"] if result["part"] == part)
+            for part in parts
+        ]
+        total = f"{record['points'] + float(mark or 0):g}"
+        totals.append((work, total))
+        note = " ".join(remarks(record))
+        cells = [in_cell(text) for text in (work.student, work.number, work.slug)]
+        rows.append([*cells, *of_part, record["points"], mark, total, in_cell(note)])
+    header = ["student", "number", "folder", *(part.lower() for part in parts)]
+    header += ["automatic", hand.lower(), "total", "note"]
+    write(output / "grades.csv", table([header, *rows]))
+    by_hand = [[work.slug, in_cell(work.student), marks.get(work.slug, "")] for work in works]
+    here = {work.slug for work in works}
+    by_hand += [[slug, "", mark] for slug, mark in marks.items() if mark and slug not in here]
+    write(output / "presentation.csv", table([["folder", "student", "points"], *by_hand]))
+    for name in ("canvas", "moodle"):
+        if source := getattr(arguments, name):
+            sheet = read_table(source) or [[]]
+            known = (arguments.column,) if name == "canvas" else ()
+            unknown = {"canvas": fill_canvas, "moodle": fill_moodle}[name](sheet, totals, *known)
+            write(output / f"{name}.csv", table(sheet))
+            for work in unknown:
+                print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
+    unmarked = sum(not marks.get(work.slug) for work in works)
+    problems = sum(bool(records[work]["problem"]) for work in works)
+    points = [records[work]["points"] for work in works]
+    print(f"{len(works)} submissions, median {np.median(points):g} of {records[works[0]]['max']}")
+    if problems:
+        print(f"{problems} could not be graded: see the notes in {output / 'grades.csv'}")
+    if unmarked:
+        print(
+            f"{hand} is not marked for {unmarked}: fill in {output / 'presentation.csv'}, then run"
+        )
+        print("this again. Until then their totals hold the automatic points alone.")
+    if arguments.trust_submissions:
+        print("Graded WITHOUT a sandbox, and every result says so.")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("folder", type=Path, help="a zip, a folder or an nn_helpers.py for each student")
+    add("--output", type=Path, default=PROJECT / "build" / "grades", help="default: build/grades")
+    add("--jobs", type=int, default=-1, help="submissions at a time; default: one a core")
+    add("--seed", type=int, help="of the random input; default: that of the last run, or a new one")
+    add("--canvas", type=Path, metavar="CSV", help="gradebook exported by Canvas, to fill in")
+    add("--column", default="", help="the assignment in it, if it has several")
+    add("--moodle", type=Path, metavar="CSV", help="grading worksheet exported by Moodle")
+    add("--skip-notebooks", action="store_true", help="grade nn_helpers.py only")
+    add("--dask", metavar="ADDRESS", help="of a dask scheduler, to grade on its workers")
+    add(
+        "--trust-submissions",
+        action="store_true",
+        help="run them WITHOUT a sandbox, with all your rights",
+    )
+    arguments = parser.parse_args(argv)
+    if not arguments.folder.is_dir():
+        parser.error(f"folder must be a folder of submissions, got {arguments.folder}")
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**62:
+        parser.error(f"--seed must be a whole number of 0 or more, got {arguments.seed}")
+    if arguments.jobs == 0:
+        parser.error("--jobs must not be 0; -1 means one a core")
+    try:
+        with cluster(arguments.dask, arguments.trust_submissions):
+            run(arguments)
+    except (ValueError, sandbox.NoSandbox) as error:
+        print(f"Nothing more was graded: {error}", file=sys.stderr)
+        if isinstance(error, sandbox.NoSandbox):
+            print("--trust-submissions grades without a sandbox, if you wrote", file=sys.stderr)
+            print("or read every line of these files yourself.", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def cluster(address: str | None, trusted: bool) -> Iterator[None]:
+    """Send what joblib runs to a dask cluster, whose workers have proved their sandboxes."""
+    if address is None:
+        yield
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise ValueError(
+            "--dask needs dask: pip install -r grading/dask-requirements.txt"
+        ) from error
+    with Client(address) as client, tempfile.TemporaryDirectory() as folder:
+        code = Path(folder) / "grading.zip"
+        with zipfile.ZipFile(code, "w") as archive:
+            for module in (checks, runner, sandbox, sys.modules[__name__]):
+                archive.write(module.__file__, Path(module.__file__).name)
+        client.upload_file(str(code))
+        proofs = client.run(proof, trusted, on_error="return")
+        for worker, problem in proofs.items():
+            if problem is not None:
+                raise sandbox.NoSandbox(f"worker {worker}: {problem}")
+        with joblib.parallel_config("dask"):
+            yield
+
+
+def proof(trusted: bool) -> str | None:
+    """Return why there is no sandbox here, or None."""
+    try:
+        prove(trusted)
+    except sandbox.NoSandbox as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    import grade as this  # so that worker processes find its functions by their module
+
+    sys.exit(this.main())

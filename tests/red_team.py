@@ -1,0 +1,247 @@
+"""Submissions that attack the grader, or break in ways that once broke one.
+
+`SUBMISSIONS` maps a name to an `Attack`: what is handed in, the points it must get, and words
+that its feedback must hold. Most are the reference with another `sigmoid`: then the 10 points of
+the activation are lost, and all that builds on it is graded with a right one.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parent.parent
+REFERENCE = (PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
+ALL, WITHOUT_SIGMOID = 80, 70
+
+
+class Attack(NamedTuple):
+    """A submission: the files that a student hands in, by name, and what must come of it."""
+
+    files: dict[str, bytes | str]
+    points: int
+    words: str = ""
+
+
+def attack(code: str, points: int, words: str = "") -> Attack:
+    """Return the reference followed by more code."""
+    return Attack({"nn_helpers.py": f"{REFERENCE}\n\n{code}\n"}, points, words)
+
+
+def sigmoid(body: str, words: str, before: str = "") -> Attack:
+    """Return the reference with another sigmoid."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return attack(f"{before}\n\ndef sigmoid(z):\n{lines}", WITHOUT_SIGMOID, words)
+
+
+def at_import(code: str, points: int = 0, words: str = "") -> Attack:
+    """Return the reference with code that runs before anything else of it."""
+    future = "from __future__ import annotations\n"
+    return Attack({"nn_helpers.py": REFERENCE.replace(future, future + code + "\n")}, points, words)
+
+
+def edited(old: str, new: str, points: int, words: str) -> Attack:
+    """Return the reference with a piece of text replaced."""
+    assert REFERENCE.count(old) == 1, old
+    return Attack({"nn_helpers.py": REFERENCE.replace(old, new)}, points, words)
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Return a zip of these files."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def cut_zip() -> bytes:
+    """Return a zip whose end, with its list of contents, is missing."""
+    whole = zipped({"nn_helpers.py": REFERENCE.encode()})
+    return whole[: len(whole) // 2]
+
+
+FORGED = """
+import json, os, struct
+for descriptor in range(3, 64):  # the line to the grader is one of these
+    for _ in range(200):
+        data = json.dumps({"result": 0.5, "changed": {"table": {}},
+                           "recorded": {"tuple": [], "name": ""}, "arrays": []}).encode()
+        try:
+            os.write(descriptor, struct.pack(">I", len(data)) + data)
+        except OSError:
+            break
+"""
+ASKS = """
+import inspect, sys
+def sigmoid(z):
+    frame = sys._getframe()
+    while "submission" not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals["submission"].reference("sigmoid")(z)
+"""
+COLUMNS = {
+    "z2 = a1 @ W2 + b2": "z2 = (a1 @ W2 + b2).reshape(-1, 1)",
+    "    if y.shape != a2.shape:\n": "    y = y.reshape(-1, 1)\n    if y.shape != a2.shape:\n",
+    "da1 = np.outer(dz2, W2)": "da1 = dz2 @ np.reshape(W2, (1, -1))",
+    "W2=(rng.standard_normal(n_hidden) / np": "W2=(rng.standard_normal((n_hidden, 1)) / np",
+}
+
+
+def column_vectors() -> str:
+    """Return the reference with an output of shape (N, 1), and W2 and dz2 to match."""
+    source = REFERENCE
+    for old, new in COLUMNS.items():
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    return source
+
+
+SUBMISSIONS = {
+    # Time, memory, processes, output
+    "endless loop": sigmoid("while True:\n    pass", "longer than 3 s"),
+    "endless loop that ignores signals": sigmoid(
+        "while True:\n    pass",
+        "longer than 3 s",
+        "import signal\nfor s in range(1, 65):\n"
+        "    if s not in (9, 19, 32, 33):\n        signal.signal(s, signal.SIG_IGN)",
+    ),
+    "hang at import": at_import("import time\ntime.sleep(1000)", words="longer than 5 s"),
+    "50 GB": sigmoid("return np.ones(50 * 2**27) * z", "MemoryError"),
+    "memory bit by bit": sigmoid(
+        "hoard = []\nwhile True:\n    hoard.append(bytearray(2**24))", "MemoryError"
+    ),
+    "fork bomb": sigmoid("import os\nwhile True:\n    os.fork()", "BlockingIOError"),
+    "threads": sigmoid(
+        "import threading, time\nwhile True:\n"
+        "    threading.Thread(target=time.sleep, args=(99,)).start()",
+        "RuntimeError",
+    ),
+    "subprocess": sigmoid("import subprocess\nsubprocess.run(['ls'])", "raised"),
+    "daemon in a session of its own": sigmoid(
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)", "raised"
+    ),
+    "1 GB of output": attack("for _ in range(1024):\n    print('x' * 2**20)", ALL),
+    "full disk": sigmoid(
+        "with open('/tmp/full', 'wb') as f:\n    while True:\n        f.write(bytes(2**24))",
+        "OSError",
+    ),
+    "endless recursion": sigmoid("return sigmoid(z)", "RecursionError"),
+    "huge result": sigmoid("return np.zeros(9_000_000)", "something else than numbers"),
+    # Ways to end
+    "exit at import": at_import("raise SystemExit", words="SystemExit"),
+    "exit": sigmoid("import sys\nsys.exit()", "SystemExit"),
+    "hard exit": sigmoid("import os\nos._exit(0)", "ended the program"),
+    "segmentation fault": sigmoid("import os\nos.kill(os.getpid(), 11)", "ended the program"),
+    "kill everybody": sigmoid("import os\nos.kill(-1, 9)\nos.kill(1, 9)\nreturn z", ""),
+    "exception of an own kind": sigmoid("raise Mine", "an error of its own")._replace(
+        files={
+            "nn_helpers.py": REFERENCE
+            + "\nclass Mine(BaseException):\n    pass\n\ndef sigmoid(z):\n    raise Mine\n"
+        }
+    ),
+    # Files and the network
+    "delete everything": at_import(
+        "import os, shutil\n"
+        f"for folder in ('/', '/tmp', {str(PROJECT)!r}, os.path.dirname(os.__file__)):\n"
+        "    shutil.rmtree(folder, ignore_errors=True)",
+        ALL,
+    ),
+    "read the checks": at_import(
+        f"open({str(PROJECT / 'grading' / 'checks.py')!r})", words="FileNotFoundError"
+    ),
+    "look for the checks": attack(
+        "import os\nfor folder, _, names in os.walk('/'):\n"
+        "    if {'checks.py', 'rubric.toml', 'grade.py', 'shadow'} & set(names):\n"
+        "        def sigmoid(z):\n            return 7 * z\n",
+        ALL,
+    ),
+    "loopback connection": sigmoid(
+        "import socket\nsocket.create_connection(('127.0.0.1', 22), 2)", "raised"
+    ),
+    "network": sigmoid("import socket\nsocket.create_connection(('192.0.2.1', 80), 2)", "raised"),
+    "link to the checks": Attack({"nn_helpers.py": "link to the checks"}, 0, "no nn_helpers.py"),
+    # Deceit
+    "patched NumPy": sigmoid(
+        "return z",
+        "sigmoid",
+        "np.allclose = np.array_equal = np.isclose = lambda *a, **k: True\n"
+        "np.testing.assert_allclose = lambda *a, **k: None",
+    ),
+    "patched builtins": attack("import builtins\nbuiltins.len = lambda *a: True", 0),
+    "array that equals everything": sigmoid(
+        "return z.view(Equal)",
+        "sigmoid",
+        "class Equal(np.ndarray):\n    def __eq__(self, other):\n        return True\n"
+        "    def __array_function__(self, *a, **k):\n        return True\n"
+        "    def __array_ufunc__(self, *a, **k):\n        return True",
+    ),
+    "NaN": sigmoid("return np.full(np.shape(z), np.nan)", "sigmoid"),
+    "array of objects": sigmoid(
+        "return np.array([self for self in z], dtype=object)", "should return"
+    ),
+    "text": sigmoid("return 'right'", "should return"),
+    "pickle that runs code": sigmoid(
+        "class Bomb:\n    def __reduce__(self):\n        import os\n"
+        "        return os.system, ('touch /tmp/bomb',)\nreturn Bomb()",
+        "should return",
+    ),
+    "deeply nested result": sigmoid(
+        "nest = ()\nfor _ in range(100_000):\n    nest = (nest,)\nreturn nest", "RecursionError"
+    ),
+    "forged answers": at_import(FORGED, 0, ""),
+    "asks for the reference": attack(ASKS, WITHOUT_SIGMOID, "something else than numbers"),
+    "looks at the frames": sigmoid(
+        "import sys\nframe = sys._getframe()\nwhile frame:\n"
+        "    if 'expected' in frame.f_locals:\n        return frame.f_locals['expected']\n"
+        "    frame = frame.f_back\nreturn z",
+        "sigmoid",
+    ),
+    "makes up its history": edited(
+        "    return TrainingRun(parameters, pd.DataFrame(rows))",
+        "    return TrainingRun(parameters, pd.DataFrame(rows) * 0 + 1)",
+        ALL - 4,
+        "history",
+    ),
+    "another package": at_import("import sklearn", words="`import sklearn`"),
+    # Feedback
+    "scripts in the feedback": sigmoid(
+        "raise ValueError  # <script>alert(1)</script> [x](javascript:1) \u202e `` ``` **x** &",
+        "&lt;script&gt;",
+    ),
+    "input in an error": sigmoid("raise ValueError('SEC' + 'RET' + repr(z))", "ValueError in line"),
+    "input in the kind of an error": sigmoid(
+        "raise type('SEC' + 'RET', (Exception,), {})", "an error of its own"
+    ),
+    # Broken files
+    "syntax error": at_import("def f(:", words="SyntaxError in line"),
+    "UTF-16": Attack({"nn_helpers.py": REFERENCE.encode("utf-16")}, 0, "UTF-16"),
+    "Latin-1": Attack({"nn_helpers.py": "# é\n".encode("latin-1")}, 0, "not UTF-8"),
+    "null bytes": Attack({"nn_helpers.py": bytes(1000)}, 0, "can't be loaded"),
+    "empty file": Attack({"nn_helpers.py": ""}, 0, "no function"),
+    "empty folder": Attack({}, 0, "no nn_helpers.py"),
+    "30 MB": Attack({"nn_helpers.py": b"#" * 30 * 2**20}, 0, "larger than 1 MB"),
+    "30 MB notebook": Attack(
+        {"nn_helpers.py": REFERENCE, "huge.ipynb": b" " * 30 * 2**20}, ALL, "larger than 10 MB"
+    ),
+    "notebook that is none": Attack({"nn_helpers.py": REFERENCE, "bad.ipynb": "{]"}, ALL),
+    "zip that is cut off": Attack({"cut.zip": cut_zip()}, 0, "zip can't be read"),
+    "zip bomb": Attack({"x.zip": zipped({"nn_helpers.py": bytes(2**29)})}, 0, "larger than 1 MB"),
+    "zip of paths outside": Attack(
+        {"x.zip": zipped({"../../nn_helpers.py": REFERENCE.encode()})}, ALL
+    ),
+    "two modules": Attack(
+        {"nn_helpers.py": REFERENCE, "old/nn_helpers.py": "# an older one"}, 0, "not clear which"
+    ),
+    "missing function": attack("del sigmoid", WITHOUT_SIGMOID, "no function `sigmoid`"),
+    "wrong signature": attack(
+        "def sigmoid():\n    return 0.5", WITHOUT_SIGMOID, "raised TypeError"
+    ),
+    # Honest mistakes, which cost what they must and no more
+    "one bias gradient for all units": edited(
+        "db1 = dz1.sum(axis=0)", "db1 = np.full(len(W2), dz1.sum())", ALL - 2, "db1"
+    ),
+    "slope of the sigmoid always 1": edited(
+        "dz1 = da1 * a1 * (1 - a1)", "dz1 = da1", ALL - 5, "dW1"
+    ),
+}

@@ -1,0 +1,544 @@
+"""The grader: reading what students hand in, points, results, and runs that are cut short."""
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import grade
+import mutants
+import psutil
+import pytest
+import red_team
+import sandbox
+import student
+from test_red_team import no_sandbox
+
+REFERENCE = red_team.REFERENCE
+needs_sandbox = pytest.mark.skipif(bool(no_sandbox()), reason=f"no sandbox here: {no_sandbox()}")
+
+
+def put(folder: Path, **files: str | bytes) -> Path:
+    """Write files into a folder; two underscores in a keyword stand for a dot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name.replace("__", ".")).write_bytes(data)
+    return folder
+
+
+def rows_of(output: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of grades.csv by student."""
+    with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def command(folder: Path, output: Path, *more: str) -> list[str]:
+    script = red_team.PROJECT / "grading" / "grade.py"
+    return [sys.executable, *map(str, (script, folder, "--output", output, *more))]
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return grade.prepare(11, trusted=False)
+
+
+def graded(source: str, assignment: grade.Assignment) -> tuple[int, dict[str, str]]:
+    """Return the points of a module, and the message of each check that it fails."""
+    work = grade.Work("x", "", source, (), "", ())
+    results = grade.grade(work, assignment)
+    return sum(r["points"] for r in results), {r["check"]: r["message"] for r in results}
+
+
+# Points
+
+
+@needs_sandbox
+def test_right_solutions_get_full_points_however_they_are_written(assignment):
+    for edit in mutants.VARIANTS[::4]:
+        points, messages = graded(REFERENCE.replace(edit.old, edit.new), assignment)
+        assert points == 80, (edit.name, {k: m for k, m in messages.items() if m})
+
+
+@needs_sandbox
+def test_column_vectors_get_a_clear_message_and_partial_credit(assignment):
+    points, messages = graded(red_team.column_vectors(), assignment)
+    assert 40 <= points < 80
+    assert "it has (6, 1): one output unit needs no second axis" in messages["forward_definition"]
+    assert not messages["sigmoid"]
+    assert not messages["loss_definition"]
+
+
+@needs_sandbox
+def test_points_do_not_depend_on_the_machine(assignment):
+    source = REFERENCE.replace("dz1 = da1 * a1 * (1 - a1)", "dz1 = da1")
+    work = grade.Work("x", "", source, (), "", ())
+    assert grade.grade(work, assignment) == grade.grade(work, assignment)
+
+
+@needs_sandbox
+def test_a_submission_that_uses_up_its_time_is_not_tried_further(assignment):
+    slow = "def sigmoid(z):\n    import time\n    time.sleep(0.3)\n    return 1 / (1 + np.exp(-z))"
+    limits = assignment.limits._replace(total_seconds=2)
+    points, messages = graded(f"{REFERENCE}\n\n{slow}\n", assignment._replace(limits=limits))
+    assert 0 < points < 80
+    assert "not tried" in messages["held_out_accuracy"]
+
+
+@needs_sandbox
+def test_the_grader_is_not_asked_for_what_is_right(assignment):
+    # Everything is wrong except backward, which asks for what only the reference could tell.
+    source = REFERENCE.replace("    dz2 = (a2 - y) / len(y)\n", "    return train(X, y)\n")
+    points, messages = graded(source, assignment)
+    assert messages["gradient_of_W1"]
+    assert not messages["training_learns"]  # with the reference's backward in its place
+    assert points == 80 - 12
+
+
+@pytest.mark.parametrize("wrong", [{}, {"reference": 1}, {"student edition": 1}])
+def test_canary(wrong):
+    result = {
+        "reference": [{"points": 80, "max": 80, "check": "sigmoid"}],
+        "student edition": [{"points": 0, "max": 80, "check": "sigmoid"}],
+    }
+    for name, points in wrong.items():
+        result[name][0]["points"] = points
+    if not wrong:
+        grade.require_canary(result)
+        return
+    with pytest.raises(ValueError, match="the reference solution must get 80 points"):
+        grade.require_canary(result)
+
+
+# What students hand in
+
+
+@pytest.mark.parametrize(
+    ("name", "who", "number"),
+    [
+        ("alice.zip", "alice", ""),
+        ("doejane_LATE_12_345_nn_helpers-2.py", "doejane", "12"),
+        ("doejane_12_345_work.zip", "doejane", "12"),
+        ("Jane Doe_77_assignsubmission_file_", "Jane Doe", "77"),
+        ("Jane_van Doe_77_assignsubmission_file_work.zip", "Jane_van Doe", "77"),
+    ],
+)
+def test_names_of_exports(name, who, number):
+    assert grade.identity(name)[:2] == (who, number)
+
+
+def test_one_student_is_one_submission(tmp_path):
+    put(tmp_path, doejane_12_345_nn_helpers__py=REFERENCE, doejane_12_346_a__ipynb="{}")
+    (work,) = grade.collect(tmp_path)
+    assert (work.student, work.number, work.problem) == ("doejane", "12", "")
+    assert work.source == REFERENCE
+    assert len(work.notebooks) == 1
+
+
+def test_two_different_files_of_one_student_are_named_and_not_guessed_at(tmp_path):
+    put(tmp_path, doejane_12_1_nn_helpers__py="x = 1", doejane_12_2_nn_helpers__py="x = 2")
+    (work,) = grade.collect(tmp_path)
+    assert "it is not clear which file to grade" in work.problem
+    assert work.source is None
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    works = grade.collect(tmp_path)
+    assert [work.problem for work in works] == ["it is neither a file nor a folder"] * 2
+
+
+def test_slugs_are_safe_and_different():
+    names = ["../../etc", "a/b", "a\\b", "", "é", "e", "\u202etxt.exe", "x" * 300, "CON"]
+    slugs = [grade.Work(name, "", None, (), "", ()).slug for name in names]
+    assert len(set(slugs)) == len(names)
+    for slug in slugs:
+        assert slug.replace("-", "").isalnum()
+        assert slug.isascii()
+        assert len(slug) < 60
+
+
+NAMES = ['Doe, "Jane"', "=1+1", "@SUM(A1)", "\u202egnp.ehT", "<b>bold", "a|b `c` **d**", "é ü"]
+
+
+@pytest.fixture(scope="module")
+def bad_folder(tmp_path_factory):
+    """Grade a folder with everything wrong that a folder can have; return its results."""
+    folder, output = tmp_path_factory.mktemp("bad"), tmp_path_factory.mktemp("results")
+    for name in NAMES:
+        put(folder / name, nn_helpers__py="def f(:")
+    put(folder, cut__zip=red_team.cut_zip(), text__zip="no zip", notes__txt="hello")
+    put(folder, bomb__zip=red_team.zipped({"nn_helpers.py": bytes(2**28)}))
+    put(folder, twice_5_1_nn_helpers__py="x = 1", twice_5_2_nn_helpers__py="x = 2")
+    put(folder, utf16__py=REFERENCE.encode("utf-16"))
+    put(folder / "empty")
+    put(folder / "huge", nn_helpers__py="def f(:", a__ipynb=b" " * 30 * 2**20)
+    result = subprocess.run(
+        command(folder, output, "--skip-notebooks"), capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    return output, rows_of(output)
+
+
+@needs_sandbox
+def test_bad_folder_gives_a_named_result_for_each(bad_folder):
+    rows = bad_folder[1]
+    expected = {
+        "cut": "the zip can't be read",
+        "text": "the zip can't be read",
+        "notes.txt": "there is no nn_helpers.py",
+        "bomb": "larger than 1 MB",
+        "twice": "not clear which file",
+        "utf16": "UTF-16",
+        "empty": "there is no nn_helpers.py",
+        "huge": "larger than 10 MB",
+    }
+    for name, words in expected.items():
+        assert words in rows[name]["note"]
+        assert rows[name]["total"] == "0"
+    assert len(rows) == len(NAMES) + len(expected)
+
+
+@needs_sandbox
+def test_no_name_is_a_formula_or_turns_the_line_around(bad_folder):
+    output, rows = bad_folder
+    assert "'=1+1" in rows
+    assert "'@SUM(A1)" in rows
+    assert r"\u202egnp.ehT" in rows
+    for path in output.rglob("*"):
+        if path.is_file():
+            assert "\u202e" not in path.read_text(encoding="utf-8").replace('"\u202e', "")
+    page = (output / "students" / rows["<b>bold"]["folder"] / "feedback.html").read_text()
+    assert "<b>" not in page
+
+
+def test_no_folder_and_no_submissions_are_said(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        grade.main([str(tmp_path / "nowhere")])
+    assert "folder must be a folder of submissions" in capsys.readouterr().err
+    assert grade.main([str(tmp_path), "--output", str(tmp_path / "out")]) == 1
+    assert "holds no submissions" in capsys.readouterr().err
+
+
+# Results
+
+
+def record(points: int = 0) -> dict:
+    line = {"part": "Loss", "check": "loss_definition", "functions": [], "points": points, "max": 5}
+    work = grade.Work("x", "", "", (), "", ("a note",))
+    other = line | {"check": "loss_far_out", "points": 3, "max": 3, "message": ""}
+    results = [line | {"message": "" if points else "off by `one`"}, other]
+    return grade.record_of(work, results, grade.Assignment(0, "", [], (), b"", trusted=True))
+
+
+def test_gradescope_form():
+    result = grade.gradescope(record())
+    assert result["score"] == 3
+    assert "without a sandbox" in result["output"]
+    assert [set(test) for test in result["tests"]] == [{"name", "score", "max_score", "output"}] * 2
+    assert sum(test["max_score"] for test in result["tests"]) == 8
+
+
+def test_feedback_tells_property_and_failure_and_mark():
+    text = grade.feedback(record(), ("Presentation", 20), "")
+    assert "**Points: 3 of 8.** Presentation, up to 20 more, is marked by a person." in text
+    assert "**0 of 5 · loss definition**" in text
+    assert "The loss is the mean of" in text
+    assert "\n      off by `one`\n" in text
+    assert "Presentation: 17.5 of 20" in grade.feedback(record(), ("Presentation", 20), "17.5")
+
+
+def totals(*works: tuple[str, str, str]) -> list[tuple[grade.Work, str]]:
+    return [(grade.Work(name, number, "", (), "", ()), total) for name, number, total in works]
+
+
+def test_canvas_export_is_filled_in_and_else_unchanged():
+    sheet = [
+        ["Student", "ID", "SIS Login ID", "Section", "Milestone (99)", "Other (98)"],
+        ["    Points Possible", "", "", "", "100", "10"],
+        ["Doe, Jane", "12", "jane", "A", "", "7"],
+        ["Roe, Max", "13", "max", "A", "5", "8"],
+    ]
+    before = [list(row) for row in sheet]
+    unknown = grade.fill_canvas(
+        sheet, totals(("doejane", "12", "61"), ("max", "", "70"), ("zed", "", "1")), "Milestone"
+    )
+    assert [work.student for work in unknown] == ["zed"]
+    assert (sheet[2][4], sheet[3][4]) == ("61", "70")
+    for old, new in zip(before, sheet, strict=True):
+        assert old[:4] + old[5:] == new[:4] + new[5:]
+    assert sheet[1] == before[1]
+
+
+def test_canvas_column_must_be_clear():
+    header = ["Student", "ID", "A (1)", "B (2)"]
+    with pytest.raises(ValueError, match="--column must name one assignment"):
+        grade.fill_canvas([header], [], "")
+    with pytest.raises(ValueError, match="needs the columns Student and ID"):
+        grade.fill_canvas([["Name"]], [], "")
+
+
+def test_moodle_worksheet_is_filled_in():
+    sheet = [
+        ["Identifier", "Full name", "Email address", "Grade", "Last modified (grade)"],
+        ["Participant 77", "Jane Doe", "jane@x", "", "-"],
+        ["Teilnehmer/in 177", "Max Roe", "max@x", "", "-"],
+    ]
+    assert not grade.fill_moodle(sheet, totals(("Jane Doe", "77", "61"), ("Max Roe", "", "5")))
+    assert [row[3] for row in sheet[1:]] == ["61", "5"]
+    with pytest.raises(ValueError, match="needs the columns Identifier and Grade"):
+        grade.fill_moodle([["Name"]], [])
+
+
+def test_namesakes_are_not_guessed_at():
+    sheet = [["Student", "ID", "A (1)"], ["Doe, Jane", "1", ""], ["Doe, Jane", "2", ""]]
+    unknown = grade.fill_canvas(sheet, totals(("Doe, Jane", "", "50")), "")
+    assert len(unknown) == 1
+    assert [row[2] for row in sheet[1:]] == ["", ""]
+
+
+@pytest.mark.parametrize("mark", ["21", "-1", "ten", "nan"])
+def test_marks_by_hand_must_be_points(tmp_path, mark):
+    path = tmp_path / "presentation.csv"
+    path.write_text(f"folder,student,points\nx-1,x,{mark}\n")
+    with pytest.raises(ValueError, match="points must be a number from 0 to 20"):
+        grade.read_marks(path, 20)
+
+
+# Runs
+
+
+@needs_sandbox
+def test_student_edition_filled_in_by_the_reference_gets_full_points(tmp_path):
+    files = student.edition()
+    assert b"raise NotImplementedError" in files["nn_helpers.py"]
+    put(tmp_path / "class", empty__zip=red_team.zipped(files))
+    files["nn_helpers.py"] = REFERENCE.encode()
+    put(tmp_path / "class", filled__zip=red_team.zipped({f"my/{k}": v for k, v in files.items()}))
+    output = tmp_path / "results"
+    arguments = [str(tmp_path / "class"), "--output", str(output), "--jobs", "1"]
+    assert grade.main([*arguments, "--skip-notebooks"]) == 0
+    rows = rows_of(output)
+    assert rows["filled"]["automatic"] == "80"
+    assert rows["empty"]["automatic"] == "0"
+
+
+@pytest.fixture
+def small_class(tmp_path):
+    """Return a folder of three submissions, and an empty one for their results."""
+    sources = {"good": REFERENCE, "syntax": "def f(:", "nothing": ""}
+    for name, source in sources.items():
+        put(tmp_path / "class", **{f"{name}__py": source})
+    return tmp_path / "class", tmp_path / "results"
+
+
+@needs_sandbox
+def test_rerun_grades_only_what_changed(small_class):
+    folder, output = small_class
+    arguments = [str(folder), "--output", str(output), "--jobs", "1"]
+    assert grade.main(arguments) == 0
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
+    seed = (output / "run.json").read_text()
+    put(folder, nothing__py="x = 1")
+    assert grade.main(arguments) == 0
+    after = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
+    changed = [path.parent.name for path in before if after[path] != before[path]]
+    assert changed == [grade.Work("nothing", "", None, (), "", ()).slug]
+    assert (output / "run.json").read_text() == seed
+
+
+@needs_sandbox
+def test_marks_by_hand_survive_and_count(small_class):
+    folder, output = small_class
+    arguments = [str(folder), "--output", str(output), "--jobs", "1"]
+    assert grade.main(arguments) == 0
+    path = output / "presentation.csv"
+    rows = grade.read_table(path)
+    path.write_text(grade.table([[*row[:2], row[2] or "12.5"] for row in rows]))
+    assert grade.main(arguments) == 0
+    assert rows_of(output)["good"]["total"] == "92.5"
+    assert rows_of(output)["syntax"]["presentation"] == "12.5"
+
+
+def test_without_a_sandbox_nothing_is_graded(small_class, monkeypatch, capsys):
+    folder, output = small_class
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    grade.prove.cache_clear()
+    assert grade.main([str(folder), "--output", str(output), "--jobs", "1"]) == 1
+    error = capsys.readouterr().err
+    assert "bubblewrap is not installed" in error
+    assert "--trust-submissions" in error
+    assert not (output / "grades.csv").exists()
+    grade.prove.cache_clear()
+
+
+def test_trusted_submissions_are_graded_and_it_is_said_everywhere(small_class, monkeypatch):
+    folder, output = small_class
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    arguments = [str(folder), "--output", str(output), "--jobs", "1", "--trust-submissions"]
+    assert grade.main(arguments) == 0
+    rows = rows_of(output)
+    assert {name: row["automatic"] for name, row in rows.items()} == {
+        "good": "80",
+        "syntax": "0",
+        "nothing": "0",
+    }
+    for row in rows.values():
+        folder = output / "students" / row["folder"]
+        assert "without a sandbox" in row["note"]
+        assert "without a sandbox" in (folder / "feedback.md").read_text()
+        assert "without a sandbox" in (folder / "results.json").read_text()
+        assert not json.loads((folder / "record.json").read_text())["sandboxed"]
+
+
+def with_network(line: list[str]) -> list[str]:
+    alone = {"--unshare-net": [], "--unshare-all": ["--unshare-user", "--unshare-pid"]}
+    return [word for old in line for word in alone.get(old, [old])]
+
+
+def with_files(line: list[str]) -> list[str]:
+    place = line.index("--tmpfs")
+    shared = ["--bind", tempfile.gettempdir(), tempfile.gettempdir()]
+    return line[: place - 4] + shared + line[place + 2 :]
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("weaken", "words"), [(with_network, "the network"), (with_files, "the grader's files")]
+)
+def test_a_sandbox_that_lets_something_through_is_refused(monkeypatch, weaken, words):
+    line, packages = sandbox.command(trusted=False, notebooks=False)
+    monkeypatch.setattr(sandbox, "command", lambda *_: (weaken(line), packages))
+    with pytest.raises(sandbox.NoSandbox, match=words):
+        sandbox.probe()
+
+
+@needs_sandbox
+def test_kill_in_the_middle_loses_nothing_finished_and_leaves_nothing(tmp_path):
+    folder, output = tmp_path / "class", tmp_path / "results"
+    for number in range(8):
+        put(folder, **{f"s{number}__py": REFERENCE + f"# {number}\n"})
+    with subprocess.Popen(command(folder, output), stderr=subprocess.PIPE, text=True) as process:
+        while not list(output.rglob("record.json")):
+            assert process.stderr.read(1), "the grader ended before its first result"
+        processes = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    assert processes
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive
+    finished = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
+    assert 0 < len(finished) < 8
+    assert not list(output.rglob("grades.csv"))
+    subprocess.run(command(folder, output), check=True, capture_output=True, timeout=120)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert {row["automatic"] for row in rows_of(output).values()} == {"80"}
+
+
+@pytest.fixture
+def dask_cluster(tmp_path):
+    """Start a scheduler and two workers as dask's documentation says; return address, workers."""
+    pytest.importorskip("distributed", reason="dask is not installed (dask-requirements.txt)")
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    path = tmp_path / "scheduler.json"
+    scheduler = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    processes = [
+        subprocess.Popen([*dask, "scheduler", *scheduler, "--scheduler-file", path], **quiet)
+    ]
+    worker = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    with contextlib.ExitStack() as stack:
+        from distributed import Client
+
+        for number in range(2):
+            local = ["--local-directory", tmp_path / f"worker{number}"]
+            line = [*dask, "worker", *worker, *local, "--scheduler-file", path]
+            processes.append(subprocess.Popen(line, cwd="/", **quiet))
+        for process in processes:
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        client = stack.enter_context(Client(scheduler_file=path, timeout="30s"))
+        client.wait_for_workers(2, timeout=30)
+        yield client.scheduler.address, processes[1:]
+
+
+@needs_sandbox
+def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(tmp_path, dask_cluster):
+    address, workers = dask_cluster
+    folder, local, far = (tmp_path / name for name in ("class", "local", "far"))
+    for number, edit in enumerate(mutants.MUTANTS[::9]):
+        put(folder, **{f"s{number}__py": REFERENCE.replace(edit.old, edit.new)})
+    seed = ["--seed", "5"]
+    line = command(folder, far, *seed, "--dask", address)
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+        while not list(far.rglob("record.json")):
+            assert process.stderr.read(1), "the grader ended before its first result"
+        workers[0].kill()
+        process.stderr.read()
+    assert process.returncode == 0
+    subprocess.run(command(folder, local, *seed), check=True, capture_output=True, timeout=120)
+    assert (far / "grades.csv").read_bytes() == (local / "grades.csv").read_bytes()
+    for path in local.rglob("record.json"):
+        assert (far / path.relative_to(local)).read_bytes() == path.read_bytes()
+
+
+# Notebooks
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "metadata": {}, "source": "# <script>alert(1)</script> Mine"},
+        *(
+            {
+                "cell_type": "code",
+                "metadata": {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for source in (
+                "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
+                "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
+                "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+                "1 / 0",
+                "from IPython.display import HTML\nHTML('<script>alert(2)</script>')",
+            )
+        ),
+    ],
+    "metadata": {},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@needs_sandbox
+def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
+    work = grade.Work("x", "", REFERENCE, (("a.ipynb", json.dumps(NOTEBOOK)),), "", ())
+    content = grade.execute("a.ipynb", work, assignment)
+    for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
+        assert expected in content
+    page = grade.notebook_page("a<b>.ipynb", "x", content)
+    assert "<script" not in page  # in the frame it is text, and the frame runs no script
+    assert "sandbox srcdoc=" in page
+    assert "default-src 'none'" in page
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    "text", ["{]", "[]", "", json.dumps(NOTEBOOK).replace("1 / 0", "import os; os._exit(0)")]
+)
+def test_bad_notebook_becomes_a_page_too(assignment, text):
+    work = grade.Work("x", "", REFERENCE, (("a.ipynb", text),), "", ())
+    assert "<p>" in grade.execute("a.ipynb", work, assignment)
+
+
+@needs_sandbox
+def test_notebook_that_never_ends_is_stopped(assignment):
+    endless = json.dumps(NOTEBOOK).replace("1 / 0", "while True: pass")
+    limits = assignment.limits._replace(notebook_seconds=5)
+    work = grade.Work("x", "", REFERENCE, (("a.ipynb", endless),), "", ())
+    content = grade.execute("a.ipynb", work, assignment._replace(limits=limits))
+    assert "took longer than 5 s" in content

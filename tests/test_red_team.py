@@ -1,0 +1,140 @@
+"""Hostile and broken submissions are contained: each gets its points, and nobody else notices."""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import red_team
+import sandbox
+
+PROJECT = red_team.PROJECT
+
+
+def no_sandbox() -> str:
+    try:
+        sandbox.probe()
+    except sandbox.NoSandbox as error:
+        return str(error)
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(no_sandbox()), reason=f"no sandbox here: {no_sandbox()}")
+
+
+def hand_in(folder: Path, name: str, attack: red_team.Attack) -> None:
+    """Write one submission as a folder."""
+    place = folder / name
+    place.mkdir(parents=True)
+    for path, content in attack.files.items():
+        target = place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name == "link to the checks":
+            target.symlink_to(PROJECT / "grading" / "checks.py")
+        else:
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def course_files() -> dict[str, str]:
+    """Return the digest of every file of the project that a submission could want to change."""
+    folders = ("grading", "data", "notebooks", "tests", "figures")
+    paths = [PROJECT / "nn_helpers.py", *(p for f in folders for p in (PROJECT / f).rglob("*"))]
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def left_of(session: int) -> list[str]:
+    """Return the processes of a session, and what runs in a sandbox without its starter."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            line = " ".join(process.cmdline())
+            orphan = "What runs inside the sandbox" in line and process.ppid() == 1
+            if orphan or os.getsid(process.pid) == session:
+                found.append(line[:80])
+    return found
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """Grade all attacks in one class, with two good students among them."""
+    folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
+    for name, attack in red_team.SUBMISSIONS.items():
+        hand_in(folder, name, attack)
+    good = red_team.Attack({"nn_helpers.py": red_team.REFERENCE}, red_team.ALL)
+    for name in ("a good student", "zz another good student"):
+        hand_in(folder, name, good)
+    before = course_files()
+    command = [sys.executable, PROJECT / "grading" / "grade.py", folder, "--output", output]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*command, "--seed", "7"], start_new_session=True, **pipes)
+    _, errors = process.communicate(timeout=900)
+    left = left_of(process.pid)
+    assert process.returncode == 0, errors
+    with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    return output, rows, before == course_files(), left
+
+
+def of(graded, name: str, kind: str) -> str:
+    """Return one of the files that were written for a student."""
+    output, rows, *_ = graded
+    return (output / "students" / rows[name]["folder"] / kind).read_text(encoding="utf-8")
+
+
+def test_there_are_many_attacks():
+    assert len(red_team.SUBMISSIONS) >= 30
+
+
+@pytest.mark.parametrize("name", red_team.SUBMISSIONS)
+def test_attack_gets_its_points(graded, name):
+    assert int(graded[1][name]["automatic"]) == red_team.SUBMISSIONS[name].points, of(
+        graded, name, "feedback.md"
+    )
+
+
+@pytest.mark.parametrize("name", red_team.SUBMISSIONS)
+def test_feedback_says_what_went_wrong(graded, name):
+    text = of(graded, name, "feedback.md")
+    words = red_team.SUBMISSIONS[name].words
+    if words == "&lt;script&gt;":
+        text = of(graded, name, "feedback.html")
+    assert words in text
+    assert len(text) < 20_000
+
+
+@pytest.mark.parametrize("name", red_team.SUBMISSIONS)
+def test_feedback_gives_nothing_away_and_runs_nothing(graded, name):
+    texts = [of(graded, name, kind) for kind in ("feedback.md", "feedback.html", "results.json")]
+    for text in texts:
+        assert "SECRET" not in text  # put together at run time, with the random input
+        assert "Traceback" not in text
+        assert "grading/grade.py" not in text
+        assert "def check_" not in text
+        assert "\u202e" not in text
+    assert "<script" not in texts[1]
+    assert "javascript:" not in texts[1].replace("[x](javascript:1)", "")
+    assert json.loads(texts[2])["score"] == red_team.SUBMISSIONS[name].points
+
+
+def test_good_students_are_not_affected(graded):
+    for name in ("a good student", "zz another good student"):
+        assert int(graded[1][name]["automatic"]) == red_team.ALL
+
+
+def test_course_folder_is_untouched(graded):
+    assert graded[2]
+    assert not Path("/tmp/bomb").exists()
+
+
+def test_no_process_is_left(graded):
+    assert graded[3] == []

@@ -1,0 +1,458 @@
+"""The student edition: no answer in it, everything else works, and nobody's files are lost."""
+
+import ast
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import checks
+import nbformat
+import numpy as np
+import pytest
+import student
+from nbclient import NotebookClient
+
+import nn_helpers as nn
+
+REFERENCE = (nn.PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
+GRADED = [function.name for function in student.graded_functions(REFERENCE)]
+NAMES = [
+    path.stem
+    for path in sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
+    if path.stem not in student.LEFT_OUT
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Return the folder of an edition that no test changes."""
+    folder = tmp_path_factory.mktemp("edition") / "student"
+    assert student.main(["--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def edition(built, tmp_path):
+    """Return the folder of an edition to work in, with its zip beside it."""
+    shutil.copy(built.with_name("student.zip"), tmp_path)
+    return shutil.copytree(built, tmp_path / "student")
+
+
+@pytest.fixture(scope="module")
+def module(built):
+    return checks.load_module(built / "nn_helpers.py")
+
+
+def contents(folder):
+    return dict(student.files_of(folder))
+
+
+def notebook(folder, name):
+    return nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def with_body(text, name):
+    """Return the module with one function as it is in the reference."""
+    empty, full = (
+        ast.get_source_segment(source, function)
+        for source in (text, REFERENCE)
+        for function in student.graded_functions(source)
+        if function.name == name
+    )
+    return text.replace(empty, full)
+
+
+def check_command(folder):
+    command = [sys.executable, "grading/checks.py"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+# What is in it
+
+
+def test_two_runs_write_the_same_bytes(built, tmp_path):
+    again = tmp_path / "student"
+    for _ in range(2):  # the second replaces the first
+        assert student.main(["--output", str(again)]) == 0
+        assert contents(again) == contents(built)
+        assert again.with_suffix(".zip").read_bytes() == built.with_suffix(".zip").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["student", "student.zip"]
+
+
+def test_zip_holds_the_folder(built):
+    with zipfile.ZipFile(built.with_name("student.zip")) as archive:
+        assert {n: archive.read(n) for n in archive.namelist()} == {
+            f"student/{name}": content for name, content in contents(built).items()
+        }
+        assert archive.namelist() == sorted(archive.namelist())
+        for entry in archive.infolist():  # nothing that another day or machine would change
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert entry.external_attr >> 16 == 0o100644
+            assert entry.compress_type == zipfile.ZIP_STORED
+
+
+def test_holds_what_students_need_and_nothing_else(built):
+    assert sorted(contents(built)) == sorted(
+        [
+            *("LICENSE", "Makefile", "README.md", "nn_helpers.py"),
+            *("constraints.txt", "pyproject.toml", "requirements.txt"),
+            *("data/README.md", "data/sign_digits.npz"),
+            *("grading/checks.py", "grading/rubric.toml"),
+            *(f"notebooks/{name}.ipynb" for name in NAMES),
+        ]
+    )
+
+
+def test_files_that_it_names_are_there(built):
+    for name in ("README.md", "Makefile"):
+        text = (built / name).read_text(encoding="utf-8")
+        for path in re.findall(r"\]\(([^)]+)\)|\b((?:grading|notebooks)/\w+\.\w+)", text):
+            assert (built / "".join(path)).is_file(), path
+
+
+def test_package_can_be_installed_from_it(built):
+    settings = tomllib.loads((built / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(settings) == {"build-system", "project", "tool"}
+    assert settings["tool"] == {"setuptools": {"py-modules": ["nn_helpers"]}}
+    assert (built / settings["project"]["readme"]).is_file()
+
+
+def test_makefile_has_rules_for_what_it_offers(built):
+    text = (built / "Makefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^([a-z]+):", text, flags=re.MULTILINE)
+    offered = ["all" if name == " " else name for name in re.findall(r"# make (\w+| )", text)]
+    assert rules == offered == re.search(r"\.PHONY: (.*)", text)[1].split()
+
+
+# No answers
+
+
+def test_no_answer_is_left(built):
+    assert student.answers_left(built) == []
+
+
+CODE = {
+    "statement": "def helper():\n    {statement}\n",
+    "value under another name": "found = {value}\n",
+    "comment": "# {statement}\n",
+    "string": 'HINT = """{statement}"""\n',
+}
+PROSE = {
+    "block": "\n```python\n{statement}\n```\n",
+    "span": "The line is `{value}`.\n",
+    "sentence": "The line is {statement}, of course.\n",
+}
+PLACES = [
+    *(("nn_helpers.py", None, template) for template in CODE.values()),
+    *(("notebooks/03_training.ipynb", "code", template) for template in CODE.values()),
+    *(("notebooks/03_training.ipynb", "markdown", template) for template in PROSE.values()),
+    *(("README.md", None, template) for template in PROSE.values()),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "template"), PLACES)
+def test_answers_put_back_are_found(edition, name, kind, template):
+    known = student.answers(REFERENCE)
+    leaked = "\n" + "".join(
+        template.format(statement=answer.statement, value=text)
+        for text, answer in known.items()
+        if text != answer.statement
+    )
+    path, where = edition / name, name
+    if kind is None:
+        path.write_text(path.read_text(encoding="utf-8") + leaked, encoding="utf-8")
+    else:
+        pages = nbformat.read(path, as_version=4)
+        cell = next(cell for cell in pages.cells if cell.cell_type == kind)
+        cell.source += leaked
+        nbformat.write(pages, path)
+        where = f"{name}, {cell.id}"
+    expected = {f"{where}: {answer.statement}" for answer in known.values()}
+    assert set(student.answers_left(edition)) == expected
+
+
+@pytest.mark.parametrize(("name", "margin"), [("nn_helpers.py", "# "), ("README.md", "    ")])
+def test_every_body_put_back_is_found(edition, name, margin):
+    leaked = "".join(f"{margin}{line}\n" for line in REFERENCE.split("\n"))
+    with open(edition / name, "a", encoding="utf-8") as file:
+        file.write(leaked)
+    expected = {f"{name}: {answer.statement}" for answer in student.answers(REFERENCE).values()}
+    assert set(student.answers_left(edition)) == expected
+    for function in student.graded_functions(REFERENCE):  # and none is without an answer
+        assert expected & {f"{name}: {student.plain(n)}" for n in ast.walk(function)}
+
+
+@pytest.mark.parametrize("stored", [{"execution_count": 1}, {"outputs": ["printed"]}])
+def test_stored_outputs_are_found(edition, stored):
+    path = edition / "notebooks" / "01_exploration.ipynb"
+    pages = json.loads(path.read_text(encoding="utf-8"))
+    pages["cells"][1].update(stored)
+    path.write_text(json.dumps(pages), encoding="utf-8")
+    assert student.answers_left(edition) == [
+        f"notebooks/01_exploration.ipynb, {pages['cells'][1]['id']}: a stored output"
+    ]
+
+
+def test_common_statements_are_common(built, monkeypatch):
+    before = student.COMMON
+    monkeypatch.setattr(student, "COMMON", set())
+    monkeypatch.setattr(student, "answers", student.answers.__wrapped__)
+    assert {line.partition(": ")[2] for line in student.answers_left(built)} == before
+
+
+def test_left_out_notebooks_would_give_answers_away(built, monkeypatch, tmp_path, capsys):
+    left_out = student.LEFT_OUT
+    monkeypatch.setattr(student, "LEFT_OUT", set())
+    assert student.main(["--output", str(tmp_path / "student")]) == 1
+    error = capsys.readouterr().err
+    for name in left_out:
+        assert f"notebooks/{name}.ipynb" in error
+        number = name.partition("_")[0].lstrip("0")
+        for path in (built / "notebooks").iterdir():
+            assert f"**{number} ·" not in path.read_text(encoding="utf-8")
+
+
+# The module
+
+
+def test_graded_functions_say_what_to_write(module):
+    equations = {"sigmoid": r"Eq. \(1\)", "forward": r"Eqs. \(2\) to \(5\)"}
+    equations |= {"binary_cross_entropy": r"Eqs. \(6\) and \(7\)"}
+    equations |= {"backward": r"Eqs. \(10\) to \(17\)"}
+    equations |= {"gradient_step": r"Eq. \(18\)", "initialize_parameters": r"Eq. \(19\)"}
+    for name in GRADED:
+        function = getattr(module, name)
+        arguments = dict.fromkeys(inspect.signature(function).parameters)
+        pattern = f"^{equations[name]}: write {name} here$" if name in equations else "docstring"
+        with pytest.raises(NotImplementedError, match=pattern) as raised:
+            function(**arguments)
+        assert f"write {name} here" in str(raised.value)
+
+
+def test_signatures_and_docstrings_stay(module):
+    for name, member in inspect.getmembers(nn, inspect.isroutine):
+        assert inspect.signature(getattr(module, name)) == inspect.signature(member)
+        assert inspect.getdoc(getattr(module, name)) == inspect.getdoc(member)
+
+
+def test_with_its_bodies_back_the_module_is_the_reference(built):
+    text = (built / "nn_helpers.py").read_text(encoding="utf-8")
+    for name in GRADED:
+        text = with_body(text, name)
+    assert text == REFERENCE
+
+
+def test_other_functions_work(module, built, monkeypatch):
+    monkeypatch.delenv("SIGN_DIGITS_FIGURES")
+    data = module.load_sign_digits()
+    assert built / "figures" == module.figures_folder()
+    assert np.array_equal(data.images, nn.load_sign_digits().images)
+    assert module.relative_error(np.ones(3), np.ones(3)) == 0
+    assert np.allclose(module.central_differences(np.sum, np.ones(3)), 1)
+    assert module.symbol_table().equals(nn.symbol_table())
+
+
+def test_check_command_counts_no_point_and_says_what_is_open(built):
+    result = check_command(built)
+    assert result.returncode == 1
+    assert not result.stderr
+    assert f"0 of {len(checks.CHECKS)} checks passed: 0 of 80 points earned, 80 open" in (
+        result.stdout
+    )
+    assert len(re.findall("^  open", result.stdout, flags=re.MULTILINE)) == len(checks.CHECKS)
+    assert "write select_digits here" in result.stdout
+
+
+def test_check_command_counts_every_point_of_the_reference(edition):
+    shutil.copy(nn.PROJECT / "nn_helpers.py", edition)
+    result = check_command(edition)
+    assert result.returncode == 0, result.stdout
+    assert "80 of 80 points earned, 0 open" in result.stdout
+
+
+# The notebooks
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_the_reference_apart_from_prompts(built, name):
+    before, pages = notebook(nn.PROJECT, name), notebook(built, name)
+    nbformat.validate(pages)
+    assert pages.metadata == before.metadata
+    cells = {cell.id: cell for cell in before.cells}
+    assert [cell.id for cell in pages.cells if cell.id in cells] == list(cells)
+    for cell in pages.cells:
+        if cell.cell_type == "code" and cell.source != cells[cell.id].source:
+            before = cells[cell.id].source.split("\n")
+            for line in (line for line in cell.source.split("\n") if line not in before):
+                assert re.match(r' *raise NotImplementedError\("Eqs?\. .*: write .* here"\)$', line)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_open_question_has_a_cell_for_its_answer(built, name):
+    cells = notebook(built, name).cells
+    ids = [cell.id for cell in cells]
+    assert len(set(ids)) == len(ids)
+    ((place, questions),) = [
+        (i, re.findall(r"^(\d+)\. ", cell.source, flags=re.MULTILINE))
+        for i, cell in enumerate(cells)
+        if "**On your own**" in cell.source
+    ]
+    room = cells[place + 1 : place + 1 + len(questions)]
+    assert questions
+    for number, cell in zip(questions, room, strict=True):
+        assert cell.cell_type == "markdown"
+        assert cell.source.startswith(f"**Your answer to {number}**")
+        assert cell.source.endswith("\n\n")
+
+
+def test_statements_in_a_cell_become_one_prompt():
+    lines = "if ready:\n    {}\n    check(dW2)\ntotal = 0"
+    filled = lines.format("dW2 = a1.T @ dz2\n    other = dz2.sum()  # the same")
+    prompt = 'raise NotImplementedError("Eqs. (12) and (13): write dW2 and db2 here")'
+    assert student.student_code(filled, REFERENCE, is_cell=True) == lines.format(prompt)
+
+
+def test_code_in_prose_is_blanked_where_it_is_an_answer():
+    def prose(text):
+        return student.student_prose(text, REFERENCE)
+
+    assert prose("Then `dz2 = (a2 - y) / len(y)`.") == "Then `dz2 = …`."
+    assert prose("Is `np.outer( dz2,W2 )` it?") == "Is your line for da1 it?"
+    assert prose("Or `(X - mean) / scale`?") == "Or your line for the result of standardize?"
+    kept = "See `W1`, `nn.train`, `y[:, None] == y`, `make check`, `(` and $z_1$."
+    assert prose(kept) == kept
+    block = "```python\nfor batch in batches:\n    {}\n```"
+    filled = block.format("activations = nn.forward(X_batch, parameters)")
+    assert prose(filled) == block.format("# Your lines: activations")
+    other = "```\nmake check\n```"
+    assert prose(other) == other
+
+
+def test_readme_lists_each_function_with_the_first_notebook_that_needs_it(built):
+    functions = {n.name: n for n in ast.parse(REFERENCE).body if isinstance(n, ast.FunctionDef)}
+    readme = (built / "README.md").read_text(encoding="utf-8")
+    left = set(GRADED)
+    for name in NAMES:
+        cells = notebook(nn.PROJECT, name).cells
+        todo = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
+        needed = set()
+        while todo:
+            for node in ast.walk(todo.pop()):
+                called = student.plain(node.func) if isinstance(node, ast.Call) else None
+                if called in functions and called not in needed:
+                    needed.add(called)
+                    todo.append(functions[called])
+        (row,) = re.findall(rf"\(notebooks/{name}\.ipynb\) \|(.*)\|", readme)
+        assert set(re.findall(r"`(\w+)`", row)) == needed & left
+        left -= needed
+    assert left == set()
+
+
+def test_readme_states_the_rubric(built):
+    readme = (built / "README.md").read_text(encoding="utf-8")
+    rubric = tomllib.loads((nn.PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
+    for part in (*rubric["part"], rubric["by_hand"]):
+        assert f"| {part['title']} | {part['points']} |" in readme
+    for line in rubric["by_hand"]["look_for"]:
+        assert line in readme
+    assert "<!--" not in readme
+
+
+def test_notebook_02_runs_once_it_is_filled_in(edition, tmp_path):
+    pages, filled = notebook(edition, "02_derivation"), notebook(nn.PROJECT, "02_derivation")
+    sources = {cell.id: cell.source for cell in filled.cells}
+    for cell in pages.cells:
+        if "NotImplementedError" in cell.source:
+            cell.source = sources[cell.id]
+    pages.cells.append(nbformat.v4.new_code_cell("str(nn.PROJECT)"))
+    shutil.copy(nn.PROJECT / "nn_helpers.py", edition)
+    environment = {**os.environ, "PYTHONPATH": str(edition)}
+    environment["SIGN_DIGITS_FIGURES"] = str(tmp_path / "figures")
+    resources = {"metadata": {"path": str(edition / "notebooks")}}
+    quiet = ["--log-level=ERROR"]
+    client = NotebookClient(pages, timeout=120, resources=resources, extra_arguments=quiet)
+    client.execute(env=environment)
+    code = [cell for cell in pages.cells if cell.cell_type == "code"]
+    table, place = (cell.outputs[0] for cell in code[-2:])
+    assert "True" in table.data["text/plain"]
+    assert "False" not in table.data["text/plain"]
+    assert place.data["text/plain"] == repr(
+        str(edition.resolve())
+    )  # no other module than the edition's
+
+
+# Writing it
+
+
+def test_an_old_edition_is_replaced_with_what_use_added(edition):
+    old = edition / "requirements.txt"
+    old.write_text("numpy\n")
+    edition.with_name("student.zip").write_bytes(student.zipped(contents(edition), "student"))
+    for name in (".venv/pyvenv.cfg", "figures/01.png", "nn_helpers.egg-info/PKG-INFO"):
+        (edition / name).parent.mkdir()
+        (edition / name).write_text("x")
+    assert student.main(["--output", str(edition)]) == 0
+    assert not (edition / ".venv").exists()
+    assert old.read_text() != "numpy\n"
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "new").mkdir()
+    assert student.main(["--output", str(tmp_path / "new")]) == 0
+    assert (tmp_path / "new" / "nn_helpers.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "nn_helpers.py", "notebooks/mine.ipynb"])
+def test_a_folder_with_anything_else_in_it_is_left_alone(edition, name, capsys):
+    (edition / name).write_text("my work")
+    before = contents(edition)
+    assert student.main(["--output", str(edition)]) == 1
+    assert name in capsys.readouterr().err
+    assert contents(edition) == before
+
+
+@pytest.mark.parametrize("name", ["student", "student.zip"])
+def test_a_file_in_its_place_is_left_alone(tmp_path, name, capsys):
+    (tmp_path / name).write_text("my work")
+    assert student.main(["--output", str(tmp_path / "student")]) == 1
+    assert "--output must be" in capsys.readouterr().err
+    assert (tmp_path / name).read_text() == "my work"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failure_leaves_the_old_edition(edition, monkeypatch, capsys):
+    before = contents(edition), edition.with_name("student.zip").read_bytes()
+    monkeypatch.setattr(student, "student_prose", lambda text, reference: text)
+    assert student.main(["--output", str(edition)]) == 1
+    assert "dz2 = (a2 - y) / len(y)" in capsys.readouterr().err
+    assert (contents(edition), edition.with_name("student.zip").read_bytes()) == before
+    names = sorted(path.name for path in edition.parent.iterdir())
+    assert names == ["student", "student.zip"]
+
+
+def test_a_failure_at_the_last_step_brings_the_old_edition_back(edition, monkeypatch, capsys):
+    before, rename = contents(edition), Path.rename
+
+    def failing(self, target):
+        if self.name == "new":
+            raise OSError("the disk is full")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    assert student.main(["--output", str(edition)]) == 1
+    assert "the disk is full" in capsys.readouterr().err
+    assert contents(edition) == before
+
+
+def test_a_sentence_that_changed_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(student.REWORDED, ("03_training", "no such sentence"), "")
+    assert student.main(["--output", str(tmp_path / "student")]) == 1
+    assert "03_training no longer says 'no such sentence'" in capsys.readouterr().err
+    assert not (tmp_path / "student").exists()
