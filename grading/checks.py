@@ -60,9 +60,24 @@ def loss_of(nn: types.ModuleType, X: np.ndarray, y: np.ndarray, parameters: tupl
     return nn.binary_cross_entropy(nn.forward(X, parameters).z2, y)
 
 
+def network_output(X: np.ndarray, parameters: tuple) -> np.ndarray:
+    """Return the logits z2 of a network, whatever the code that is checked makes of it."""
+    W1, b1, W2, b2 = (np.asarray(array) for array in parameters)
+    return np.sum(1 / (1 + np.exp(-(X @ W1 + b1))) * W2, axis=1) + b2
+
+
 def gradients_of(nn: types.ModuleType, X: np.ndarray, y: np.ndarray, parameters: tuple) -> tuple:
     """Return the gradients that the backward pass gives."""
     return nn.backward(X, y, parameters, nn.forward(X, parameters))
+
+
+def step_of(
+    nn: types.ModuleType, parameters: tuple, gradients: tuple, rate: float
+) -> tuple[np.ndarray, ...]:
+    """Return the updated parameters; an update in place that returns nothing counts too."""
+    parameters = copied(parameters)
+    updated = nn.gradient_step(parameters, copied(gradients), rate)
+    return copied(parameters if updated is None else updated)
 
 
 def require_equal(got: tuple, expected: tuple, what: str, tolerance: float = 1e-9) -> None:
@@ -71,6 +86,7 @@ def require_equal(got: tuple, expected: tuple, what: str, tolerance: float = 1e-
         assert np.shape(a) == np.shape(b), (
             f"{what}: {name} should have shape {np.shape(b)}, it has {np.shape(a)}"
         )
+        assert np.all(np.isfinite(a)), f"{what}: {name} should be finite"
         assert np.allclose(a, b, rtol=tolerance, atol=tolerance), f"{what}: {name} is off"
 
 
@@ -82,7 +98,7 @@ def check_select_digits(nn: types.ModuleType, rng: np.random.Generator) -> None:
     labels = np.concatenate([rng.permutation(10), rng.integers(0, 10, 30)])
     images = np.repeat(labels[:, None], 784, axis=1).astype(np.uint8)
     signers = rng.integers(0, 5, 40)
-    data = nn.SignDigits(images, labels, signers)
+    data = nn.SignDigits(images.copy(), labels.copy(), signers.copy())
     pair = rng.choice(10, 2, replace=False).tolist()
     for negative, positive in (pair, pair[::-1]):
         X, y, who = nn.select_digits(data, negative=negative, positive=positive)
@@ -137,10 +153,15 @@ def check_standardize_uses_training_statistics_only(
 ) -> None:
     """What a new picture becomes does not depend on the pictures that come with it."""
     standardizer = nn.fit_standardizer(rng.uniform(0, 255, (40, D)))
-    new = rng.uniform(0, 255, (10, D))
-    one_by_one = np.concatenate([nn.standardize(new[i : i + 1], standardizer) for i in range(10)])
+    new = rng.uniform(0, 255, (int(rng.integers(10, 30)), D))
+    one_by_one = np.concatenate([nn.standardize(row[None], standardizer) for row in new])
     assert np.allclose(nn.standardize(new, standardizer), one_by_one, atol=1e-4), (
         "new pictures should be measured by the training statistics alone"
+    )
+    black, white = (nn.standardize(np.full((1, D), grey), standardizer) for grey in (0.0, 255.0))
+    assert np.all(white > black), "brighter pixels should stay brighter"
+    assert np.allclose(one_by_one, black + (white - black) * new / 255, rtol=1e-4, atol=1e-4), (
+        "each pixel should be shifted and divided, and nothing else"
     )
 
 
@@ -165,6 +186,10 @@ def check_split_by_signer(nn: types.ModuleType, rng: np.random.Generator) -> Non
     assert np.array_equal(np.sort(np.concatenate([train, test])), among), (
         "with among, the split should be of these rows only"
     )
+    assert not set(signers[train]) & set(signers[test]), (
+        "with among, no signer should be on both sides either"
+    )
+    assert abs(len(test) - 0.3 * 150) <= 30, "with among, the test should get its share of them"
 
 
 # Activation -----------------------------------------------------------------------------
@@ -285,13 +310,17 @@ def require_gradient(nn: types.ModuleType, rng: np.random.Generator, name: str) 
         assert np.shape(gradient) == values.shape, (
             f"d{name} should have the shape of {name}, {values.shape}, it has {np.shape(gradient)}"
         )
+        assert np.all(np.isfinite(gradient)), f"d{name} should be finite"
+
+        def loss(values: np.ndarray, X=X, y=y, parameters=parameters) -> float:
+            z2 = network_output(X, parameters._replace(**{name: values}))
+            return np.mean(np.logaddexp(0, np.where(y == 1, -z2, z2)))
+
         numeric = np.zeros_like(values)
         for index in np.ndindex(values.shape):
             shift = np.zeros_like(values)
             shift[index] = step
-            up = loss_of(nn, X, y, parameters._replace(**{name: values + shift}))
-            down = loss_of(nn, X, y, parameters._replace(**{name: values - shift}))
-            numeric[index] = (up - down) / (2 * step)
+            numeric[index] = (loss(values + shift) - loss(values - shift)) / (2 * step)
         size = np.abs(gradient).max() + np.abs(numeric).max()
         assert np.abs(gradient - numeric).max() <= 1e-6 * size, (
             f"d{name} should agree with central differences for {n} examples"
@@ -328,6 +357,7 @@ def check_gradient_is_the_mean_over_batches(nn: types.ModuleType, rng: np.random
         sum(len(rows) / 10 * np.asarray(part) for rows, part in zip(parts, values, strict=True))
         for values in zip(*gradients, strict=True)
     ]
+    assert all(np.any(mean) for mean in means), "no gradient should be all 0"
     require_equal(
         gradients_of(nn, X, y, parameters),
         means,
@@ -340,12 +370,9 @@ def check_order_does_not_matter(nn: types.ModuleType, rng: np.random.Generator) 
     X, y = random_examples(rng, 7)
     W1, b1, W2, b2 = parameters = random_parameters(nn, rng)
     before = gradients_of(nn, X, y, parameters)
-    for name, gradient, values in zip(
-        ["dW1", "db1", "dW2", "db2"], before, parameters, strict=True
-    ):
-        assert np.shape(gradient) == np.shape(values), (
-            f"{name} should have shape {np.shape(values)}, it has {np.shape(gradient)}"
-        )
+    shapes = [np.shape(gradient) for gradient in before]
+    assert shapes == [(D, H), (H,), (H,), ()], "each gradient should have its parameter's shape"
+    assert all(np.any(gradient) for gradient in before), "no gradient should be all 0"
     rows, units = rng.permutation(7), rng.permutation(H)
     require_equal(
         gradients_of(nn, X[rows], y[rows], parameters),
@@ -381,7 +408,7 @@ def check_gradient_step(nn: types.ModuleType, rng: np.random.Generator) -> None:
     parameters, gradients = random_parameters(nn, rng), random_parameters(nn, rng)
     rate = rng.uniform(0.01, 1)
     expected = [p - rate * g for p, g in zip(parameters, gradients, strict=True)]
-    updated = nn.gradient_step(copied(parameters), copied(gradients), rate)
+    updated = step_of(nn, parameters, gradients, rate)
     require_equal(updated, expected, "a step should subtract rate times gradient")
 
 
@@ -444,8 +471,7 @@ def check_training_takes_the_right_steps(nn: types.ModuleType, rng: np.random.Ge
         steps = -(-7 // batch_size) * epochs
         expected = start
         for _ in range(steps):
-            gradients = gradients_of(nn, x, y, expected)
-            expected = copied(nn.gradient_step(copied(expected), gradients, 0.5))
+            expected = step_of(nn, expected, gradients_of(nn, x, y, expected), 0.5)
         require_equal(
             trained(0.5, epochs, batch_size),
             expected,
@@ -456,7 +482,7 @@ def check_training_takes_the_right_steps(nn: types.ModuleType, rng: np.random.Ge
 
 def check_training_draws_from_its_generator(nn: types.ModuleType, rng: np.random.Generator) -> None:
     """Start and order of the examples come from the generator, a new order every epoch."""
-    X, y = random_examples(rng, 4)
+    X, y = random_examples(rng, 3)
     same = {"n_hidden": H, "learning_rate": 1e-12, "batch_size": 2}
     starts = [nn.train(X, y, epochs=1, **same, rng=rng).parameters.W1 for _ in range(2)]
     assert not np.allclose(*starts), "the start should be drawn from the generator passed"
@@ -467,16 +493,16 @@ def check_training_draws_from_its_generator(nn: types.ModuleType, rng: np.random
         settings = {"n_hidden": H, "learning_rate": rate, "batch_size": 1}
         return nn.train(X, y, epochs=epochs, **settings, rng=np.random.default_rng(seed)).parameters
 
-    snapshots = [trained(1e-12, 1), *(trained(2.0, epochs) for epochs in range(1, 6))]
+    snapshots = [trained(1e-12, 1), *(trained(2.0, epochs) for epochs in range(1, 9))]
     for before, after in itertools.pairwise(snapshots):
         # Orders that begin alike share their first steps.
         reached, distances = {(): before}, {}
-        for order in itertools.permutations(range(4)):
+        for order in itertools.permutations(range(3)):
             for k, i in enumerate(order):
                 if order[: k + 1] not in reached:
-                    start = copied(reached[order[:k]])
+                    start = reached[order[:k]]
                     step = gradients_of(nn, X[i : i + 1], y[i : i + 1], start)
-                    reached[order[: k + 1]] = nn.gradient_step(start, step, 2.0)
+                    reached[order[: k + 1]] = step_of(nn, start, step, 2.0)
             distances[order] = np.abs(np.asarray(reached[order].W1) - after.W1).max()
         orders.append(min(distances, key=distances.get))
     assert len(set(orders)) > 1, "each epoch of the training should have an order of its own"
@@ -607,13 +633,13 @@ def check_wilson_interval(nn: types.ModuleType, rng: np.random.Generator) -> Non
         assert low - 1e-9 <= share <= high + 1e-9, "the interval should contain the share seen"
         for end in (low, high):
             distance = 1.959964**2 * end * (1 - end) / trials
-            assert np.isclose((share - end) ** 2, distance, rtol=1e-4, atol=1e-12), (
+            assert np.isclose((share - end) ** 2, distance, rtol=1e-3, atol=1e-9), (
                 "each end should lie 1.96 of its standard errors away from the share"
             )
         assert low < high, "even 0 of n and n of n leave some doubt"
     for confidence, z in ((0.9, 1.644854), (0.99, 2.575829)):
         low, _ = nn.wilson_interval(30, 100, confidence)
-        assert np.isclose((0.3 - low) ** 2, z**2 * low * (1 - low) / 100, rtol=1e-4), (
+        assert np.isclose((0.3 - low) ** 2, z**2 * low * (1 - low) / 100, rtol=1e-3), (
             f"with confidence {confidence} the ends should lie {z:.2f} standard errors away"
         )
 
@@ -627,9 +653,9 @@ def check_held_out_accuracy(
     signers of the embedded set are put aside for the test.
     """
     X, y, X_new, y_new = hands or embedded_hands(rng)
-    standardizer = nn.fit_standardizer(X)
-    run = nn.train(nn.standardize(X, standardizer), y, rng=rng)
-    right = np.asarray(nn.predict(nn.standardize(X_new, standardizer), run.parameters)) == y_new
+    mean, spread = X.mean(axis=0), X.std(axis=0) + 1  # so that only training is judged
+    run = nn.train((X - mean) / spread, y, rng=rng)
+    right = (network_output((X_new - mean) / spread, run.parameters) >= 0) == y_new
     assert np.mean(right) >= 0.85, (
         f"of new signers' hands at least 85 % should be read right, not {np.mean(right):.0%}"
     )

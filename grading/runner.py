@@ -21,7 +21,8 @@ import sys
 import types
 import warnings
 
-MESSAGE_BYTES = 64 * 2**20  # no part of a message is longer
+MESSAGE_BYTES = 16 * 2**20  # what a message and its arrays may hold together
+SIDE = 10**6  # of an array
 DTYPES = {"|b1", "|i1", "|u1", *(f"<{kind}{n}" for kind in "iu" for n in (2, 4, 8)), "<f4", "<f8"}
 NAME = "nn_helpers.py"
 
@@ -39,32 +40,35 @@ def send(stream, message, arrays=()):
     stream.flush()
 
 
-def receive(stream):
-    """Read one message, and check its form.
+def receive(stream, limit=MESSAGE_BYTES):
+    """Read one message of so many bytes at most, and check its form.
 
     EOFError means that it is cut off, ValueError or RecursionError that it is none.
     """
     import numpy as np
 
     (length,) = struct.unpack(">I", read(stream, 4))
+    if length > limit:
+        raise ValueError(f"{length} bytes are too many")
     message = json.loads(read(stream, length))
     if not isinstance(message, dict) or not isinstance(message.get("arrays"), list):
         raise ValueError("a message must be a JSON object that describes its arrays")
     arrays = []
     for kind, shape in message["arrays"]:
-        if kind not in DTYPES or len(shape) > 4:
-            raise ValueError("an array must hold numbers, in 4 dimensions at most")
-        if not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+        if kind not in DTYPES or len(shape) > 3:
+            raise ValueError("an array must hold numbers, in 3 dimensions at most")
+        if not all(type(n) is int and 0 <= n <= SIDE for n in shape):
             raise ValueError("a shape must consist of whole numbers")
         size = math.prod(shape) * np.dtype(kind).itemsize
+        length += size
+        if length > limit:
+            raise ValueError(f"{length} bytes are too many")
         arrays.append(np.frombuffer(bytearray(read(stream, size)), kind).reshape(shape))
     return message, arrays
 
 
 def read(stream, size):
     """Read exactly so many bytes."""
-    if size > MESSAGE_BYTES:
-        raise ValueError(f"{size} bytes are too many")
     data = stream.read(size)
     if len(data) < size:
         raise EOFError
@@ -79,13 +83,16 @@ def encode(value, arrays, keep):
     import numpy as np
 
     if isinstance(value, np.generic):
-        value = value.item()
+        value = float(value) if value.dtype.kind == "f" else value.item()
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, type) and issubclass(value, np.number):
         return {"type": np.dtype(value).str}
-    if isinstance(value, np.ndarray) and value.dtype.str in DTYPES:
-        arrays.append(np.asarray(value))
+    if hasattr(value, "iloc") and not hasattr(value, "columns"):  # a column of pandas
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        known = value.dtype.str in DTYPES
+        arrays.append(np.asarray(value) if known else np.asarray(value, float))
         return {"array": len(arrays) - 1}
     if isinstance(value, (tuple, list)):
         name = type(value).__name__ if hasattr(value, "_fields") else ""
@@ -196,10 +203,15 @@ class Submission:
         with warnings.catch_warnings(), np.errstate(**message["errstate"]):
             warnings.simplefilter("ignore")
             result = getattr(self.module, name)(*args, **kwargs)
-            if hasattr(result, "__next__"):
-                result = list(result)
+        if hasattr(result, "__next__"):
+            result = list(result)
+        if hasattr(result, "columns"):  # a table of pandas, where an array will do
+            result = np.asarray(result)
+        if result is None and name == "gradient_step":  # it worked in place
+            result = args[0]
         replies = []
-        reply = {"result": encode(result, replies, self.keep)}
+        own_kind = isinstance(result, dict)  # as a standardizer may be
+        reply = {"result": self.keep(result) if own_kind else encode(result, replies, self.keep)}
         reply["recorded"] = encode(self.recorded, replies, self.keep)
         pairs = enumerate(zip(before, arrays, strict=True))
         changed = {i: array for i, (old, array) in pairs if old != array.tobytes()}

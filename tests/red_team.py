@@ -142,8 +142,8 @@ SUBMISSIONS = {
     ),
     # Files and the network
     "delete everything": at_import(
-        "import os, shutil\n"
-        f"for folder in ('/', '/tmp', {str(PROJECT)!r}, os.path.dirname(os.__file__)):\n"
+        "import os, shutil\nimport numpy as np\n"
+        f"for folder in ('/tmp', {str(PROJECT)!r}, np.__path__[0], os.path.dirname(os.__file__)):\n"
         "    shutil.rmtree(folder, ignore_errors=True)",
         ALL,
     ),
@@ -196,6 +196,62 @@ SUBMISSIONS = {
         "    if 'expected' in frame.f_locals:\n        return frame.f_locals['expected']\n"
         "    frame = frame.f_back\nreturn z",
         "sigmoid",
+    ),
+    "memory that belongs to no process": sigmoid(
+        "import os\nos.write(os.memfd_create('x'), bytes(9))", "PermissionError"
+    ),
+    "namespace of its own": sigmoid(
+        "import ctypes\nif ctypes.CDLL(None).unshare(0x10000000):\n    raise OSError\nreturn z",
+        "OSError",
+    ),
+    "changes what the checks compare with": attack(
+        "def select_digits(data, negative=6, positive=8):\n    data.labels[...] = -1\n"
+        "    return np.zeros((0, 784)), np.zeros(0), np.zeros(0)\n"
+        "def backward(X, y, parameters, activations):\n    y[...] = 1\n"
+        "    parameters.b2[...] = 1000\n    return Parameters(*(0 * p for p in parameters))",
+        ALL - 2 - 11 - 1,
+        "pictures of both digits",
+    ),
+    "gradients without end": attack(
+        "def backward(X, y, parameters, activations):\n"
+        "    return Parameters(*(np.full(np.shape(p), np.inf) for p in parameters))",
+        ALL - 11,
+        "should be finite",
+    ),
+    "loss and gradient in league": attack(
+        "_loss, _called = binary_cross_entropy, []\n"
+        "def binary_cross_entropy(z2, y):\n    return 0.0 if _called else _loss(z2, y)\n"
+        "def backward(X, y, parameters, activations):\n    _called.append(1)\n"
+        "    return Parameters(*(np.zeros(np.shape(p)) for p in parameters))",
+        ALL - 11 - 2,
+        "agree with central differences",
+    ),
+    "pictures recognized by their order": attack(
+        "def predict(X, parameters, threshold=0.5):\n"
+        "    if X.shape[1] == 784:\n        return np.arange(len(X)) % 2\n"
+        "    return (predict_probability(X, parameters) >= threshold).astype(np.int8)\n"
+        "def train(X, y, *, rng, **more):\n"
+        "    return TrainingRun(initialize_parameters(X.shape[1], 64, rng=rng), {})",
+        ALL - 7 - 4,
+        "at least 85 %",
+    ),
+    "spoils the pictures for others": attack(
+        "_train = train\ndef train(X, y, **more):\n    run = _train(X, y, **more)\n"
+        "    if X.shape[1] == 784:\n        X[...] = 0\n        y[...] = 0\n    return run",
+        ALL,
+    ),
+    "reference that never ends": attack(
+        "def train(X, y, **more):\n    raise ValueError\n"
+        "def predict(X, parameters, threshold=0.5):\n"
+        "    return train(X, X[:, 0], epochs=10**9, rng=np.random.default_rng(1))",
+        ALL - 8 - 4 - 4,
+        "`predict` raised",
+    ),
+    "sides that don't fit together": attack(
+        "def predict_probability(X, parameters):\n    return np.zeros((1, 15000))\n"
+        "def forward(X, parameters):\n    z = np.zeros((15000, 1))\n"
+        "    return Activations(z, z, z, z)",
+        ALL - 5 - 4 - 1,
     ),
     "makes up its history": edited(
         "    return TrainingRun(parameters, pd.DataFrame(rows))",
