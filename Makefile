@@ -3,9 +3,12 @@
 # make lab      open the notebooks
 # make photos   fetch the public photographs (ARCHIVE=FILE takes a local copy)
 # make measure  measure on the photographs, print it and store it (needs `make photos` once)
+# make experiments  run notebook 05's longer experiments and store them (`make photos` once)
 # make check    run the self-checks on nn_helpers.py
 # make mutants  break nn_helpers.py in many ways and see that the self-checks notice
-# make parity   compare 100 updates with PyTorch and scikit-learn (installs about 1 GB)
+# make parity   compare 100 updates with PyTorch and scikit-learn (installs about 2 GB)
+# make bench    time training beside PyTorch, scikit-learn and JAX (QUICK=1 only tries it)
+# make experiments  the runs of notebook 05 that take minutes; goes on where it was interrupted
 # make student  write the student edition, without answers, to build/student and a zip
 # make grade    grade a folder of submissions (SUBMISSIONS=FOLDER; grading/README.md says how)
 # make lint     check the code's style
@@ -37,24 +40,30 @@ photos: $(VENV)/installed
 measure: $(VENV)/installed
 	$(BIN)/python benchmarks/photographs.py --write
 
+experiments: $(VENV)/installed
+	$(BIN)/python benchmarks/experiments.py
+
 check: $(VENV)/installed
 	$(BIN)/python grading/checks.py
 
 mutants: $(VENV)/installed
 	$(BIN)/python grading/mutants.py
 
-# PyTorch is large and the course does without: it gets an environment of its own.
-PARITY := build/parity
-PARITY_PYTHON := $(PARITY)/$(notdir $(BIN))/python
-$(PARITY)/installed: benchmarks/parity-requirements.txt
-	@echo Installing PyTorch and scikit-learn into $(PARITY), a minute or more ...
-	@$(PYTHON) -m venv $(PARITY)
-	@$(PARITY_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
-	@$(PARITY_PYTHON) -m pip install --quiet --disable-pip-version-check --editable .
+# PyTorch and JAX are large and the course does without: they get an environment of their own.
+BENCH := build/benchmarks
+BENCH_PYTHON := $(BENCH)/$(notdir $(BIN))/python
+$(BENCH)/installed: benchmarks/requirements.txt constraints.txt
+	@echo Installing PyTorch, JAX and scikit-learn into $(BENCH), a minute or more ...
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH_PYTHON) -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --requirement $<
 	@touch $@
 
-parity: $(PARITY)/installed
-	$(PARITY_PYTHON) benchmarks/parity.py
+parity: $(BENCH)/installed
+	$(BENCH_PYTHON) benchmarks/parity.py
+
+bench: $(BENCH)/installed
+	$(BENCH_PYTHON) benchmarks/bench.py $(if $(QUICK),--quick)
 
 student: $(VENV)/installed
 	$(BIN)/python grading/student.py
@@ -67,4 +76,4 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: all test lab photos measure check mutants parity student grade lint
+.PHONY: all test lab photos measure experiments check mutants parity bench student grade lint

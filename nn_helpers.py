@@ -1,7 +1,7 @@
 """A neural network from nothing but NumPy that tells two hand signs apart.
 
 The notebooks derive what is written here; this module is the one place it is kept. It
-follows their order: data, network, training, evaluation, figures.
+follows their order: data, network, training, evaluation, experiments, figures.
 
 One set of letters holds everywhere. ``N`` examples, ``D`` inputs (784 pixels), ``H`` hidden
 units (64). Rows are examples: ``X`` is (N, D) and ``y`` is (N,), 0 or 1. The parameters are
@@ -11,13 +11,14 @@ numbers, ``Eq. (n)``, are those of ``notebooks/02_derivation.ipynb``.
 
 No function changes the arrays it is given, and all randomness comes from a
 ``numpy.random.Generator`` that the caller passes. Only NumPy is imported here: pandas,
-matplotlib and seaborn are imported where a table or a figure is made, so the network itself
-stands on NumPy alone.
+matplotlib and seaborn are imported where a table or a figure is made, joblib where many runs
+are, so the network itself stands on NumPy alone.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import io
 import json
 import os
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROJECT = Path(__file__).resolve().parent
-N_PIXELS = 28 * 28
+SIDE = 28
+N_PIXELS = SIDE * SIDE
 
 
 # Data -----------------------------------------------------------------------------------
@@ -355,6 +357,92 @@ def _split_by_class(
     return rows[~in_test], rows[in_test]
 
 
+def augment(
+    X: np.ndarray,
+    copies: int,
+    *,
+    rng: np.random.Generator,
+    degrees: float = 12.0,
+    pixels: float = 1.5,
+    share: float = 0.08,
+) -> np.ndarray:
+    """Make copies of pictures, each turned, scaled and shifted a little at random.
+
+    A hand held a little differently shows the same digit, so the copies keep their picture's
+    label: ``np.repeat(y, copies)``. Each pixel of a copy asks where in the picture it comes
+    from. That is a place between four pixels, and each of them counts the more the nearer it
+    is (bilinear interpolation). Beyond the edge all is 0, black: so augment grey levels, before
+    they are standardized. And augment after splitting: two copies of one picture, one in
+    training and one in the test, give the answer away.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, 784)
+        Pictures; 0 is black. Any unit.
+    copies : int
+        How many of each picture, at least 1. The picture itself is not one of them.
+    rng : numpy.random.Generator
+    degrees : float
+        The largest turn about the middle of the picture, to either side, 0 to 180.
+    pixels : float
+        The largest shift, in each direction, 0 to 28.
+    share : float
+        The largest change of size: 0.08 means 0.92 to 1.08 times. From 0 to below 1.
+
+    Returns
+    -------
+    ndarray, shape (N·copies, 784)
+        The copies of a row together. The type of `X`; integers are rounded.
+
+    Raises
+    ------
+    ValueError
+        An argument has the wrong shape, type or range.
+    """
+    if X.ndim != 2 or X.shape[1] != N_PIXELS or X.dtype.kind not in "iuf":
+        raise ValueError(
+            f"X must hold pictures (N, {N_PIXELS}) of numbers, got {X.dtype} of shape {X.shape}"
+        )
+    _check_count("copies", copies)
+    for name, value, limit in (("degrees", degrees, 180), ("pixels", pixels, SIDE)):
+        if not 0 <= value <= limit:
+            raise ValueError(f"{name} must lie between 0 and {limit}, got {value!r}")
+    if not 0 <= share < 1:
+        raise ValueError(f"share must be at least 0 and less than 1, got {share!r}")
+    draws = rng.uniform(-1, 1, (4, len(X) * copies, 1))
+    turn, factor = np.deg2rad(degrees) * draws[0], 1 + share * draws[1]
+    right, down = pixels * draws[2], pixels * draws[3]
+    middle = (SIDE - 1) / 2
+    v, u = np.indices((SIDE, SIDE)).reshape(2, N_PIXELS) - middle  # down and right of the middle
+    rows = np.repeat(np.arange(len(X)), copies)
+    augmented = np.empty((len(rows), N_PIXELS), X.dtype)
+    for start in range(0, len(rows), 256):  # a few at a time: the coordinates take memory
+        some = slice(start, start + 256)
+        # Backwards, from the copy to the picture: undo the shift, then the scaling and the turn.
+        x, y = u - right[some], v - down[some]
+        cos, sin = np.cos(turn[some]) / factor[some], np.sin(turn[some]) / factor[some]
+        values = _between_pixels(
+            X[rows[some]], middle + cos * x + sin * y, middle + cos * y - sin * x
+        )
+        augmented[some] = values if X.dtype.kind == "f" else np.rint(values)
+    return augmented
+
+
+def _between_pixels(X: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Look up pictures (N, 784) at columns `x` and rows `y` (N, 784), whole numbers or not."""
+    edge = ((0, 0), (1, 1), (1, 1))  # a black frame, for what lies outside
+    framed = np.pad(X.reshape(-1, SIDE, SIDE), edge).reshape(len(X), -1)
+    x, y = np.clip(x + 1, 0, SIDE + 1), np.clip(y + 1, 0, SIDE + 1)
+    left, top = np.minimum(x.astype(int), SIDE), np.minimum(y.astype(int), SIDE)
+    corner = top * (SIDE + 2) + left
+    levels = [
+        np.take_along_axis(framed, corner + step, axis=1) for step in (0, 1, SIDE + 2, SIDE + 3)
+    ]
+    x, y = x - left, y - top  # from 0, on the left or upper pixel, to 1, on its neighbour
+    upper, lower = (1 - x) * levels[0] + x * levels[1], (1 - x) * levels[2] + x * levels[3]
+    return (1 - y) * upper + y * lower
+
+
 # Network --------------------------------------------------------------------------------
 
 
@@ -384,8 +472,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
     Eq. (1): σ(z) = 1 / (1 + exp(−z)) | any | squashes a logit into the range 0 to 1
 
-    For z < 0 the same value is computed as exp(z) / (1 + exp(z)). Either way the exponent is
-    −|z|, which can't overflow.
+    It is computed as ½ (1 + tanh(z / 2)), which is the same and can't overflow.
 
     Parameters
     ----------
@@ -395,8 +482,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     -------
     ndarray, the shape and the type of `z`
     """
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, e) / (1 + e)
+    return 0.5 * (1 + np.tanh(0.5 * z))
 
 
 def forward(X: np.ndarray, parameters: Parameters) -> Activations:
@@ -631,9 +717,12 @@ def gradient_step(
         The rate is not a positive number.
     """
     _check_rate(learning_rate)
-    return Parameters(
-        *(theta - learning_rate * d for theta, d in zip(parameters, gradients, strict=True))
-    )
+    updated = []
+    for theta, d in zip(parameters, gradients, strict=True):
+        new = -learning_rate * d
+        new += theta  # in place: one array of the size of W1 fewer
+        updated.append(new)
+    return Parameters(*updated)
 
 
 def initialize_parameters(
@@ -856,7 +945,9 @@ def _check_examples(name_X: str, X: np.ndarray, name_y: str, y: np.ndarray) -> N
             f"{name_X} must be a table (N, D) of floating-point numbers, scaled or "
             f"standardized, got {X.dtype} of shape {X.shape}"
         )
-    if not np.all(np.isfinite(X)):
+    # A few rows at a time: a table that is mapped from a file may be larger than the memory.
+    blocks = (X[start : start + 1024] for start in range(0, len(X), 1024))
+    if not all(np.all(np.isfinite(block)) for block in blocks):
         raise ValueError(f"{name_X} must hold finite numbers, got NaN or infinity")
     if y.shape != X.shape[:1]:
         raise ValueError(f"{name_y} must have shape ({len(X)},), got shape {y.shape}")
@@ -1153,6 +1244,194 @@ def reliability_table(y: np.ndarray, probability: np.ndarray, n_bins: int = 5) -
     return pd.DataFrame(rows)
 
 
+# Experiments ----------------------------------------------------------------------------
+
+
+def sweep(
+    run: Callable[..., Mapping[str, float]],
+    data: Any,
+    configurations: Sequence[Mapping[str, Any]],
+    *,
+    n_splits: int = 20,
+    seed: int = 0,
+    store: str | Path | None = None,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    """Try every configuration on the same random splits: one table, a row a run.
+
+    The generator of split k is spawned from `seed` and k alone, and every configuration gets it
+    afresh. So if `run` draws the split first, all configurations meet the same splits, and
+    their differences are about the configurations. For the same reason the table depends
+    neither on the number of workers nor on which finishes first.
+
+    joblib does the runs. To use other machines, connect a ``dask.distributed.Client`` to them
+    and call this within ``joblib.parallel_config(backend="dask")``; start the workers with one
+    thread each. In a terminal a bar shows how far it is.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(data, rng=generator, **configuration)`` returns numbers by name.
+    data : any
+        What `run` works on: an array, or a tuple of them.
+    configurations : sequence of mappings
+        Arguments of `run`, by name.
+    n_splits : int
+    seed : int
+        0 or more.
+    store : str or Path, optional
+        A folder that keeps each finished run in a file. What is there is not computed again, so
+        an interrupted sweep goes on where it stopped. A file is named after all that its run
+        depends on: data, configuration, seed, split, NumPy's version, this module, and `run`
+        with the file that defines it (in a notebook, the lines of `run` alone).
+    n_jobs : int, optional
+        Processes at a time, as joblib has it: -1 for all cores. The default is what
+        ``joblib.parallel_config`` says, else 1.
+
+    Returns
+    -------
+    DataFrame
+        In the order of the configurations, then of the splits. Columns: those that the
+        configurations set, ``split``, and those that `run` returned.
+
+    Raises
+    ------
+    ValueError
+        There is no configuration, one sets ``rng`` or ``split``, or `n_splits` is not a whole
+        number of at least 1.
+    """
+    import joblib
+    import pandas as pd
+    from tqdm import tqdm
+
+    _check_count("n_splits", n_splits)
+    if not configurations:
+        raise ValueError("configurations must hold at least one mapping, got none")
+    for name in ("rng", "split"):
+        if any(name in configuration for configuration in configurations):
+            raise ValueError(f"configurations must not set {name!r}, which the sweep gives")
+    runs = [(dict(c), split) for c in configurations for split in range(n_splits)]
+    measured: list[dict[str, float] | None] = [None] * len(runs)
+    files: list[Path] = []
+    if store is not None:
+        common = joblib.hash((data, seed, np.__version__, _code(sweep), _code(run)))
+        files = [Path(store) / f"{joblib.hash((common, *each))}.json" for each in runs]
+        measured = [_stored_run(file) for file in files]
+    # In a tuple, the data travel with every run. An array of its own dask would keep on one
+    # worker, and it would be lost with it.
+    calls = (
+        joblib.delayed(_do_run)(place, run, (data,), configuration, seed, split)
+        for place, (configuration, split) in enumerate(runs)
+        if measured[place] is None
+    )
+    # One at a time, so that each is kept as soon as it is finished.
+    parallel = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
+    finished = parallel(calls)
+    done = len(runs) - measured.count(None)
+    for place, measures in tqdm(finished, "runs", len(runs), initial=done, disable=None):
+        measured[place] = measures
+        if files:
+            write_atomically(files[place], json.dumps(measures).encode())
+    rows = [{**c, "split": k, **m} for (c, k), m in zip(runs, measured, strict=True)]
+    return pd.DataFrame(rows)
+
+
+def _do_run(
+    place: int, run: Callable, data: tuple, configuration: dict, seed: int, split: int
+) -> tuple[int, dict[str, float]]:
+    """Do one run, in whatever process, and return it with its place in the table."""
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(split,)))
+    with threadpool_limits(1):  # several threads round differently, and slow each other down
+        measures = run(*data, rng=rng, **configuration)
+    return place, {name: np.asarray(value).item() for name, value in measures.items()}
+
+
+def _stored_run(file: Path) -> dict[str, float] | None:
+    """Return what a run measured, or None if it has not been done or its file is damaged."""
+    try:
+        return json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _code(function: Callable) -> tuple[str, str]:
+    """Return the text of a function and of the file that defines it, if there is one."""
+    module = inspect.getmodule(function)
+    in_a_file = hasattr(module, "__file__")  # the cells of a notebook are in none
+    return inspect.getsource(function), inspect.getsource(module) if in_a_file else ""
+
+
+def paired_differences(
+    table: pd.DataFrame,
+    by: str,
+    baseline: Any,
+    *,
+    measure: str = "accuracy",
+    test_fraction: float = 0.2,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare configurations with one of them, split by split.
+
+    On an easy split all do well, on a hard one none does. The difference on *equal* splits
+    leaves that out. An interval for its mean is harder: random splits of one set share
+    pictures, so n of them say less than n independent ones. Nadeau and Bengio ("Inference for
+    the generalization error", 2003) estimate the variance of the mean as
+    (1/n + test/training) times that of the differences; Student's t with n − 1 degrees of
+    freedom makes the interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sweep`.
+    by : str
+        The column that names the configurations.
+    baseline : any
+        The value of `by` that the others are compared with.
+    measure : str
+        The column to compare.
+    test_fraction : float
+        The share of the pictures in the test part, between 0 and 1.
+    confidence : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each other configuration: ``value``, the mean difference, positive if it has
+        more than the baseline; ``low`` and ``high``, its interval; ``n``, the splits.
+
+    Raises
+    ------
+    ValueError
+        The baseline is not in the table, a configuration does not have exactly one run for
+        each of at least two splits, or a share is out of range.
+    """
+    import pandas as pd
+    from scipy.stats import t as student
+
+    for name, value in (("test_fraction", test_fraction), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+    names = list(table[by].unique())
+    if baseline not in names:
+        raise ValueError(f"baseline must be one of {names}, got {baseline!r}")
+    n = table["split"].nunique()
+    if n < 2 or table.duplicated([by, "split"]).any() or len(table) != n * len(names):
+        raise ValueError(f"table must hold one run for each {by} and split, at least two splits")
+    scores = table.pivot(index="split", columns=by, values=measure)
+    factor = student.ppf((1 + confidence) / 2, n - 1)
+    factor *= np.sqrt(1 / n + test_fraction / (1 - test_fraction))
+    rows = {}
+    for name in names:
+        if name != baseline:
+            difference = scores[name] - scores[baseline]
+            value, half_width = difference.mean(), factor * difference.std(ddof=1)
+            rows[name] = {"value": value, "low": value - half_width, "high": value + half_width}
+    return pd.DataFrame.from_dict(rows, orient="index").assign(n=n)
+
+
 # Figures --------------------------------------------------------------------------------
 
 # Three of Okabe and Ito's colours, a grey, and an indigo of Tol's: they stay apart for
@@ -1334,6 +1613,7 @@ def plot_curves(
     ylabel: str,
     log: str = "",
     ylim: tuple[float, float] | None = None,
+    spread: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw the columns of a table as lines over its index.
 
@@ -1345,21 +1625,26 @@ def plot_curves(
     log : str
         Axes with a logarithmic scale: '', 'x', 'y' or 'xy'.
     ylim : (low, high), optional
+    spread : DataFrame, optional
+        In the shape of `curves`: how far a bar reaches up and down from each point.
     """
     figure, axis = _new_figure(7, 3.6)
-    _draw_curves(axis, curves)
+    _draw_curves(axis, curves, spread)
     if "x" in log:
         axis.set_xscale("log")
+        if len(curves) <= 10:  # few enough to name each
+            axis.set_xticks(curves.index, [f"{x:g}" for x in curves.index])
+            axis.set_xticks([], minor=True)
     if "y" in log:
         axis.set_yscale("log")
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     if len(curves.columns) > 1:  # beside the curves: inside, no corner is free for sure
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.set_label(f"{title}. {ylabel} against {xlabel}. {_describe_curves(curves)}")
+    figure.set_label(f"{title}. {ylabel} against {xlabel}. {_describe_curves(curves, spread)}")
     return figure
 
 
-def _draw_curves(axis: Any, curves: pd.DataFrame) -> None:
+def _draw_curves(axis: Any, curves: pd.DataFrame, spread: pd.DataFrame | None = None) -> None:
     """Draw each column with a colour, a line style and a few markers of its own."""
     for i, (name, values) in enumerate(curves.items()):
         axis.plot(
@@ -1369,15 +1654,18 @@ def _draw_curves(axis: Any, curves: pd.DataFrame) -> None:
             color=COLORS[i % len(COLORS)],
             linestyle=LINES[i % len(LINES)],
             marker=MARKERS[i % len(MARKERS)],
-            markevery=(i, max(1, len(curves) // 8)),
+            markevery=(i, max(1, len(curves) // 8)) if spread is None else 1,
             markersize=4,
         )
+        if spread is not None:
+            bars = {"fmt": "none", "color": COLORS[i % len(COLORS)], "elinewidth": 1, "capsize": 3}
+            axis.errorbar(curves.index, values, spread[name], **bars)
     if curves.index.dtype.kind == "i":
         axis.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _describe_curves(curves: pd.DataFrame) -> str:
-    """Say in words where each line starts and ends and how low and high it gets."""
+def _describe_curves(curves: pd.DataFrame, spread: pd.DataFrame | None = None) -> str:
+    """Say in words where each line starts and ends, how low and high it gets, and its bars."""
     said = []
     for name, values in curves.items():
         values = values.replace([np.inf, -np.inf], np.nan).dropna()
@@ -1389,6 +1677,8 @@ def _describe_curves(curves: pd.DataFrame) -> str:
             f"{name}: {values.iloc[0]:.3g} at {x[0]:.3g}, {values.iloc[-1]:.3g} at {x[-1]:.3g}, "
             f"lowest {values.min():.3g}, highest {values.max():.3g}."
         )
+        if spread is not None:
+            said.append(f"Bars from ±{spread[name].min():.2g} to ±{spread[name].max():.2g}.")
     return " ".join(said)
 
 
@@ -1472,6 +1762,7 @@ def plot_intervals(
     xlabel: str,
     reference: Mapping[str, float] | None = None,
     reference_name: str = "",
+    zero: bool = False,
 ) -> Figure:
     """Draw values with their intervals, a row each, and others to compare with.
 
@@ -1484,15 +1775,19 @@ def plot_intervals(
         A second value for some of the rows, drawn as a hollow diamond.
     reference_name : str
         What the second values are.
+    zero : bool
+        A line at 0, for differences.
     """
     figure, axis = _new_figure(7, 0.9 + 0.42 * len(table))
     heights = np.arange(len(table))[::-1]
+    if zero:
+        axis.axvline(0, color=COLORS[3], linestyle=LINES[1])
     errors = table[["value", "high"]].to_numpy().T - table[["low", "value"]].to_numpy().T
     axis.errorbar(
         table["value"], heights, xerr=errors, fmt="o", color=COLORS[0], capsize=4, label="this run"
     )
     said = [
-        f"{row.Index}: {row.value:.3f}, {row.low:.3f} to {row.high:.3f}"
+        f"{row.Index}: {row.value:z.3f}, {row.low:z.3f} to {row.high:z.3f}"
         for row in table.itertuples()
     ]
     if reference:
@@ -1555,6 +1850,61 @@ def plot_confusion_matrix(matrix: np.ndarray, title: str, *, names: Sequence[str
         f"{title}. Confusion matrix. True {names[0]}: {TN} predicted {names[0]}, {FP} predicted "
         f"{names[1]}. True {names[1]}: {FN} predicted {names[0]}, {TP} predicted {names[1]}."
     )
+    return figure
+
+
+@_styled
+def plot_heatmap(
+    table: pd.DataFrame,
+    title: str,
+    *,
+    xlabel: str,
+    ylabel: str,
+    measure: str,
+    spread: pd.DataFrame | None = None,
+) -> Figure:
+    """Draw a table of numbers as coloured squares, the numbers written in them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows and columns as they are drawn. NaN leaves a square empty.
+    title, xlabel, ylabel : str
+    measure : str
+        What the numbers are, for the bar's label.
+    spread : DataFrame, optional
+        In the shape of `table`: written below each number, after ±.
+    """
+    import seaborn as sns
+
+    texts = table.map("{:.1f}".format)
+    if spread is not None:
+        texts = texts + spread.map("\n± {:.1f}".format)
+    rows, columns = table.shape
+    figure, axis = _new_figure(1.9 + 0.66 * columns, 1.2 + 0.45 * rows)
+    sns.heatmap(
+        table,
+        annot=texts,
+        fmt="",
+        cmap="cividis",
+        linewidths=1,
+        cbar_kws={"label": measure},
+        annot_kws={"fontsize": 8},
+        ax=axis,
+    )
+    filled = table.notna().to_numpy().ravel()
+    for text, square in zip(axis.texts, axis.collections[0].get_facecolor()[filled], strict=True):
+        light = square[:3] @ (0.2126, 0.7152, 0.0722) > 0.46
+        text.set_color("black" if light else "white")
+    axis.tick_params(axis="y", rotation=0)
+    axis.grid(visible=False)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    numbers = table.stack().dropna()
+    said = [
+        f"{word} {numbers.loc[place]:.1f} at {ylabel} {place[0]} and {xlabel} {place[1]}"
+        for word, place in (("lowest", numbers.idxmin()), ("highest", numbers.idxmax()))
+    ]
+    figure.set_label(f"{title}. Table of {measure}: {', '.join(said)}.")
     return figure
 
 

@@ -1,7 +1,7 @@
 """Train the same network with PyTorch and scikit-learn and compare, update for update.
 
-    python -m pip install --requirement benchmarks/parity-requirements.txt      once, about 1 GB
-    python benchmarks/parity.py
+    make parity                        installs PyTorch once, then a few seconds
+    python benchmarks/parity.py        the same, if benchmarks/requirements.txt is installed
 
 All three start from the same weights and see the same mini-batches in the same order, in
 float64. What is left between them is rounding. The derivatives of PyTorch come from automatic

@@ -870,9 +870,7 @@ def cluster(address: str | None, trusted: bool) -> Iterator[None]:
     try:
         from dask.distributed import Client
     except ImportError as error:
-        raise ValueError(
-            "--dask needs dask: pip install -r grading/dask-requirements.txt"
-        ) from error
+        raise ValueError("--dask needs dask: pip install -r dask-requirements.txt") from error
     with Client(address) as client, tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "grading.zip"
         with zipfile.ZipFile(code, "w") as archive:

@@ -29,9 +29,14 @@ class Edit(NamedTuple):
     new: str
 
 
-SIGMOID = """
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, e) / (1 + e)
+SIGMOID = "0.5 * (1 + np.tanh(0.5 * z))"
+STEP = """
+    updated = []
+    for theta, d in zip(parameters, gradients, strict=True):
+        new = -learning_rate * d
+        new += theta  # in place: one array of the size of W1 fewer
+        updated.append(new)
+    return Parameters(*updated)
 """
 LOSS = "np.mean(np.maximum(z2, 0) - z2 * y + np.log1p(np.exp(-np.abs(z2))))"
 
@@ -95,19 +100,10 @@ MUTANTS = (
         "np.arange(len(groups))",
     ),
     # Activation
-    Edit(
-        "sigmoid that overflows",
-        SIGMOID,
-        "\n    return 1 / (1 + np.exp(-z))\n",
-    ),
-    Edit(
-        "sigmoid mirrored", "np.where(z >= 0, 1, e) / (1 + e)", "np.where(z >= 0, e, 1) / (1 + e)"
-    ),
-    Edit(
-        "tanh instead of the sigmoid",
-        SIGMOID,
-        "\n    return np.tanh(z)\n",
-    ),
+    Edit("sigmoid that overflows", SIGMOID, "1 / (1 + np.exp(-z))"),
+    Edit("sigmoid mirrored", SIGMOID, "0.5 * (1 - np.tanh(0.5 * z))"),
+    Edit("sigmoid twice as steep", SIGMOID, "0.5 * (1 + np.tanh(z))"),
+    Edit("tanh instead of the sigmoid", SIGMOID, "np.tanh(z)"),
     # Loss
     Edit(
         "loss clipped at 1e-15",
@@ -168,23 +164,23 @@ MUTANTS = (
         "    dz1 = da1 * a1 * (1 - a1)\n    X *= 1.001\n    dW1",
     ),
     # Step
-    Edit("uphill", "*(theta - learning_rate * d for", "*(theta + learning_rate * d for"),
+    Edit("uphill", "new = -learning_rate * d", "new = learning_rate * d"),
     Edit(
         "b1 broadcast to (H, H)",
-        "zip(parameters, gradients, strict=True))",
-        "zip(parameters, gradients._replace(b1=gradients.b1[:, None]), strict=True))",
+        STEP,
+        STEP.replace("gradients,", "gradients._replace(b1=gradients.b1[:, None]),").replace(
+            "new += theta", "new = new + theta"
+        ),
     ),
     Edit(
-        "biases never updated",
-        "zip(parameters, gradients, strict=True))",
-        "zip(parameters, gradients._replace(b1=0, b2=0), strict=True))",
+        "biases never updated", STEP, STEP.replace("gradients,", "gradients._replace(b1=0, b2=0),")
     ),
     Edit(
         "update applied to a copy",
         "            parameters = gradient_step(",
         "            gradient_step(",
     ),
-    Edit("rate ignored", "*(theta - learning_rate * d for", "*(theta - d for"),
+    Edit("rate ignored", "new = -learning_rate * d", "new = -d"),
     # Start
     Edit(
         "start at zero",
@@ -373,11 +369,7 @@ MUTANTS = (
 )
 
 VARIANTS = (
-    Edit(
-        "sigmoid by tanh",
-        SIGMOID,
-        "\n    return 0.5 * (1 + np.tanh(0.5 * z))\n",
-    ),
+    Edit("sigmoid by exponentials", SIGMOID, "np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))"),
     Edit(
         "loss by logaddexp",
         "np.maximum(z2, 0) - z2 * y + np.log1p(np.exp(-np.abs(z2)))",
@@ -396,12 +388,17 @@ VARIANTS = (
     Edit("gradients by einsum", "dW1 = X.T @ dz1", 'dW1 = np.einsum("nd,nh->dh", X, dz1)'),
     Edit("slope multiplied out", "dz1 = da1 * a1 * (1 - a1)", "dz1 = da1 * (a1 - a1**2)"),
     Edit(
-        "update in place",
+        "update in one expression",
+        STEP,
         """
     return Parameters(
         *(theta - learning_rate * d for theta, d in zip(parameters, gradients, strict=True))
     )
 """,
+    ),
+    Edit(
+        "update in place",
+        STEP,
         """
     W1, b1, W2, b2 = parameters
     W1 -= learning_rate * gradients.W1

@@ -15,6 +15,7 @@ import nn_helpers as nn
 CURVES = pd.DataFrame({"a": [3.0, 1.0], "b": [1.0, 2.0]}, index=[1, 2])
 INTERVALS = pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=["accuracy"])
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]})
+SQUARES = pd.DataFrame([[90.04, 80.0], [99.5, np.nan]], index=[3, 4], columns=[1, 2])
 RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]))
 
 # Each plot function, called once, and what its description must mention.
@@ -44,6 +45,16 @@ PLOTS = {
     "plot_confusion_matrix": (
         lambda: nn.plot_confusion_matrix(np.array([[1, 2], [3, 4]]), "Four", names=["6", "8"]),
         ["Four", "True 6: 1 predicted 6, 2 predicted 8", "True 8: 3 predicted 6, 4 predicted 8"],
+    ),
+    "plot_heatmap": (
+        lambda: nn.plot_heatmap(
+            SQUARES, "Pairs", xlabel="one", ylabel="other", measure="accuracy (%)"
+        ),
+        [
+            "Pairs. Table of accuracy (%)",
+            "lowest 80.0 at other 3 and one 2",
+            "highest 99.5 at other 4 and one 1",
+        ],
     ),
     "plot_reliability": (
         lambda: nn.plot_reliability(RELIABILITY, "Believed"),
@@ -92,6 +103,14 @@ def test_each_scale_is_logarithmic_only_if_asked():
         assert scales == tuple("log" if name in log else "linear" for name in "xy")
 
 
+def test_few_places_on_a_logarithmic_axis_are_all_named():
+    for n in (4, 12):
+        curves = pd.DataFrame({"a": np.ones(n)}, index=3 * 2 ** np.arange(n))
+        (axis,) = nn.plot_curves(curves, "t", xlabel="x", ylabel="y", log="x").axes
+        named = [text.get_text() for text in axis.get_xticklabels()]
+        assert (named == [str(x) for x in curves.index]) == (n == 4)
+
+
 def test_a_legend_only_where_there_is_something_to_tell_apart():
     one = nn.plot_curves(CURVES[["a"]], "t", xlabel="x", ylabel="y").axes[0]
     two = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes[0]
@@ -127,6 +146,41 @@ def test_intervals_are_drawn_where_the_table_says():
     (bar,) = axis.containers[0].lines[2]
     assert np.allclose(bar.get_segments()[0][:, 0], [0.4, 0.6])
     assert [text.get_text() for text in axis.get_yticklabels()] == ["accuracy"]
+
+
+def test_a_line_marks_zero_only_if_asked():
+    for zero in (False, True):
+        (axis,) = nn.plot_intervals(INTERVALS, "t", xlabel="difference", zero=zero).axes
+        marks = [line for line in axis.lines if list(line.get_xdata()) == [0, 0]]
+        assert len(marks) == zero
+
+
+def test_bars_show_the_spread_and_words_say_it():
+    spread = pd.DataFrame({"a": [0.5, 0.25], "b": [0.0, 0.125]}, index=CURVES.index)
+    figure = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y", spread=spread)
+    bars = [container.lines[2][0] for container in figure.axes[0].containers]
+    for bar, name in zip(bars, CURVES, strict=True):
+        for segment, value, half in zip(
+            bar.get_segments(), CURVES[name], spread[name], strict=True
+        ):
+            assert np.allclose(segment[:, 1], [value - half, value + half])
+    assert "Bars from ±0.25 to ±0.5." in figure.get_label()
+    assert "Bars from ±0 to ±0.12." in figure.get_label()
+
+
+def test_squares_carry_their_numbers_and_empty_ones_stay_empty():
+    labels = {"xlabel": "one", "ylabel": "other", "measure": "accuracy (%)"}
+    axis = nn.plot_heatmap(SQUARES, "t", **labels).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["90.0", "80.0", "99.5"]
+    assert [text.get_color() for text in axis.texts] == ["black", "white", "black"]
+    axis = nn.plot_heatmap(SQUARES, "t", **labels, spread=SQUARES / 100).axes[0]
+    assert [text.get_text() for text in axis.texts] == [
+        "90.0\n± 0.9",
+        "80.0\n± 0.8",
+        "99.5\n± 1.0",
+    ]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["3", "4"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
 
 
 def test_signed_pictures_are_drawn_around_zero():

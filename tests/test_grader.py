@@ -69,9 +69,10 @@ def test_right_solutions_get_full_points_however_they_are_written(assignment):
 UNUSUAL = {
     "packages for figures": ("import numpy as np\n", "import numpy as np\nimport seaborn, tqdm\n"),
     "step in place, nothing returned": (
-        "    _check_rate(learning_rate)\n    return Parameters(\n"
-        "        *(theta - learning_rate * d for theta, d in zip(parameters, gradients, "
-        "strict=True))\n    )\n",
+        "    updated = []\n    for theta, d in zip(parameters, gradients, strict=True):\n"
+        "        new = -learning_rate * d\n"
+        "        new += theta  # in place: one array of the size of W1 fewer\n"
+        "        updated.append(new)\n    return Parameters(*updated)\n",
         "    for theta, d in zip(parameters, gradients, strict=True):\n"
         "        theta -= learning_rate * d\n",
     ),
@@ -87,7 +88,10 @@ UNUSUAL = {
         "z = NormalDist().inv_cdf((1 + confidence) / 2)",
         "z = {0.9: 1.645, 0.95: 1.96, 0.99: 2.576}[confidence]",
     ),
-    "prints": ("    e = np.exp(-np.abs(z))\n", "    e = np.exp(-np.abs(z))\n    print(e)\n"),
+    "prints": (
+        "    return 0.5 * (1 + np.tanh(0.5 * z))\n",
+        "    print(z)\n    return 0.5 * (1 + np.tanh(0.5 * z))\n",
+    ),
 }
 
 

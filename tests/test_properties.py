@@ -1,4 +1,4 @@
-"""Loading, splitting, mini-batches and metrics, on whatever hypothesis can think of."""
+"""Loading, splitting, augmenting, mini-batches and metrics, on whatever hypothesis can think of."""
 
 import functools
 import io
@@ -363,6 +363,154 @@ def test_without_signers_each_class_is_split_by_the_fraction(sizes, fraction, se
         n_test = np.sum(y[test] == label)
         assert 0 < n_test < size
         assert abs(n_test - fraction * size) <= 1
+
+
+# Augmenting
+
+
+class Ends:
+    """Stands in for a generator: every draw is the end of its range, times a sign of its own."""
+
+    def __init__(self, turn=0, factor=0, right=0, down=0):
+        self.signs = np.array([turn, factor, right, down], float)[:, None, None]
+
+    def uniform(self, low, high, size):
+        assert (low, high) == (-1, 1)
+        return np.broadcast_to(self.signs, size)
+
+
+def moved(X, degrees=0.0, pixels=0.0, share=0.0, **signs):
+    return nn.augment(X, 1, rng=Ends(**signs), degrees=degrees, pixels=pixels, share=share)
+
+
+def square(X):
+    return X.reshape(-1, 28, 28)
+
+
+@st.composite
+def pictures(draw):
+    dtype = draw(st.sampled_from([np.uint8, np.int64, np.float32, np.float64]))
+    n = draw(st.integers(1, 4))
+    return np.random.default_rng(draw(seeds)).integers(0, 256, (n, nn.N_PIXELS)).astype(dtype)
+
+
+def blobs():
+    """Two smooth pictures of nothing in particular, away from the edge."""
+    v, u = np.indices((28, 28)) - 13.5
+    shapes = [(u - 2) ** 2 + 2 * (v + 1) ** 2, 2 * (u + 3) ** 2 + (v - 2) ** 2 + (u + 3) * (v - 2)]
+    return np.array([200 * np.exp(-shape / 40) for shape in shapes]).reshape(2, -1)
+
+
+ranges = st.fixed_dictionaries(
+    {"degrees": st.floats(0, 180), "pixels": st.floats(0, 28), "share": st.floats(0, 0.99)}
+)
+
+
+@given(pictures(), st.integers(1, 4), seeds)
+def test_without_room_to_move_the_copies_are_the_pictures(X, copies, seed):
+    rng = np.random.default_rng(seed)
+    same = nn.augment(X, copies, rng=rng, degrees=0, pixels=0, share=0)
+    assert same.dtype == X.dtype
+    assert np.array_equal(same, np.repeat(X, copies, axis=0))
+
+
+@given(pictures(), st.integers(0, 27), st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]))
+def test_a_shift_by_whole_pixels_rolls_the_picture_and_leaves_black(X, pixels, right, down):
+    shifted = square(moved(X, pixels=pixels, right=right, down=down))
+    rolled = np.roll(square(X), (down * pixels, right * pixels), axis=(1, 2))
+    v, u = np.indices((28, 28))
+    from_inside = (v - down * pixels) % 28 == v - down * pixels
+    from_inside &= (u - right * pixels) % 28 == u - right * pixels
+    assert np.array_equal(shifted, np.where(from_inside, rolled, 0))
+
+
+@given(pictures(), st.integers(1, 3), seeds, ranges)
+def test_copies_keep_type_and_range_and_pictures_stay_as_they_are(X, copies, seed, ranges):
+    before = X.copy()
+    augmented = nn.augment(X, copies, rng=np.random.default_rng(seed), **ranges)
+    assert augmented.shape == (len(X) * copies, nn.N_PIXELS)
+    assert augmented.dtype == X.dtype
+    assert np.array_equal(X, before)
+    assert augmented.min() >= 0  # beyond the edge
+    assert augmented.max() <= X.max() * (1 + 1e-6)  # floats round
+    again = nn.augment(X, copies, rng=np.random.default_rng(seed), **ranges)
+    assert np.array_equal(again, augmented)
+
+
+@given(seeds, ranges)
+def test_whole_levels_are_the_rounded_ones(seed, ranges):
+    X = np.rint(blobs())
+    levels = nn.augment(X.astype(np.uint8), 2, rng=np.random.default_rng(seed), **ranges)
+    exact = nn.augment(X, 2, rng=np.random.default_rng(seed), **ranges)
+    assert np.array_equal(levels, np.rint(exact))
+
+
+@given(seeds, ranges, st.floats(0.01, 100))
+def test_any_unit_will_do(seed, ranges, unit):
+    X = blobs()
+    augmented = nn.augment(X, 2, rng=np.random.default_rng(seed), **ranges)
+    scaled = nn.augment(unit * X, 2, rng=np.random.default_rng(seed), **ranges)
+    assert np.allclose(scaled, unit * augmented)
+
+
+@given(st.floats(0, 60), st.sampled_from([-1, 1]))
+def test_a_turn_and_its_opposite_nearly_restore_a_smooth_picture(degrees, sign):
+    X = blobs()
+    there = moved(X, degrees=degrees, turn=sign)
+    back = moved(there, degrees=degrees, turn=-sign)
+    assert np.abs(back - X).max() < 25  # of 200: two interpolations blur a little
+    if degrees > 20:
+        assert np.abs(there - X).max() > 40
+
+
+def test_a_quarter_turn_is_numpy_s():
+    X = np.random.default_rng(0).integers(0, 256, (3, nn.N_PIXELS), dtype=np.uint8)
+    turned = square(moved(X, degrees=90, turn=-1))
+    assert np.array_equal(turned, np.rot90(square(X), axes=(1, 2)))
+
+
+@given(st.floats(0, 0.2), st.sampled_from([-1, 1]))
+def test_area_grows_with_the_square_of_the_factor(share, sign):
+    grown = moved(blobs(), share=share, factor=sign).sum() / blobs().sum()
+    assert grown == pytest.approx((1 + sign * share) ** 2, rel=0.02)
+
+
+def test_draws_fill_their_ranges_evenly():
+    """A dot is shifted, and where it lands tells by how much."""
+    X = np.zeros((1, nn.N_PIXELS))
+    X[0, 28 * 14 + 14] = 1
+    rng = np.random.default_rng(0)
+    copies = square(nn.augment(X, 4000, rng=rng, degrees=0, pixels=3, share=0))
+    for axis in (1, 2):
+        shift = copies.sum(axis=3 - axis) @ np.arange(28) - 14
+        assert -3 <= shift.min() < -2.95
+        assert 2.95 < shift.max() <= 3
+        assert np.std(shift) == pytest.approx(3 / np.sqrt(3), rel=0.05)
+    assert abs(np.corrcoef(copies.sum(axis=2) @ np.arange(28), shift)[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.zeros((2, 783))}, r"X must hold pictures \(N, 784\)"),
+        ({"X": np.zeros(784)}, r"X must hold pictures \(N, 784\)"),
+        ({"X": np.zeros((2, 784), bool)}, "X must hold pictures .* got bool"),
+        ({"copies": 0}, "copies must be a whole number of at least 1, got 0"),
+        ({"degrees": -1}, "degrees must lie between 0 and 180, got -1"),
+        ({"degrees": np.nan}, "degrees must lie between 0 and 180, got nan"),
+        ({"pixels": 29}, "pixels must lie between 0 and 28, got 29"),
+        ({"share": 1}, "share must be at least 0 and less than 1, got 1"),
+    ],
+)
+def test_bad_arguments_of_augment_are_named(change, message):
+    call = {"X": np.zeros((2, 784)), "copies": 1, "rng": np.random.default_rng(0), **change}
+    with pytest.raises(ValueError, match=message):
+        nn.augment(**call)
+
+
+def test_no_pictures_have_no_copies():
+    none = np.zeros((0, nn.N_PIXELS), np.uint8)
+    assert nn.augment(none, 3, rng=np.random.default_rng(0)).shape == (0, nn.N_PIXELS)
 
 
 # Mini-batches
