@@ -1,6 +1,6 @@
 """Time this course's network side by side with what people would use instead.
 
-    make bench                         installs PyTorch and JAX once (2 GB), then about 6 minutes
+    make bench                         installs PyTorch and JAX once (2 GB), then about 7 minutes
     python benchmarks/bench.py         the same with what is installed
     python benchmarks/bench.py --quick a short form that shows that it works, into build/bench
 
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
     epochs: int
     turns: dict[int, int]  # how many turns at most, by batch size
-    time_for_turns: float  # seconds; after that no setting begins another than its first
+    time_for_turns: dict[int, float]  # seconds, by threads; after that no further turn begins
     n_examples: Sequence[int]
     n_updates: int  # of each run on so many examples
     n_hidden: Sequence[int]
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
 FULL = Plan(
     epochs=40,
     turns={1: 2, 8: 3, 32: 9, 128: 4},
-    time_for_turns=260,
+    time_for_turns={1: 200, 2: 70},
     n_examples=(800, 8_000, 80_000, 800_000),
     n_updates=25_000,
     n_hidden=(16, 64, 256, 1024, 4096),
@@ -74,7 +74,7 @@ FULL = Plan(
 QUICK = Plan(
     epochs=2,
     turns={32: 1},
-    time_for_turns=0,
+    time_for_turns={1: 60, 2: 60},
     n_examples=(800, 8_000),
     n_updates=250,
     n_hidden=(16, 64),
@@ -460,7 +460,7 @@ def measure(plan: Plan, names: tuple[str, ...], folder: Path) -> dict[str, Any]:
 def measure_training(
     plan: Plan, names: tuple[str, ...], pools: dict[int, ProcessPoolExecutor]
 ) -> list[dict[str, Any]]:
-    """Let the contenders take turns in every setting.
+    """Let the contenders take turns in every setting, with one thread, then with two.
 
     With two threads, batches of one example get a tenth of the epochs: there is nothing to share,
     and on a busy machine libraries that try nonetheless take minutes.
@@ -470,26 +470,29 @@ def measure_training(
     RuntimeError
         Somebody did other work than the others.
     """
-    turns = [
-        (turn / plan.turns[setting[-1]], *setting)
-        for setting in itertools.product(pools, ("float32", "float64"), plan.turns)
-        for turn in range(plan.turns[setting[-1]])
-    ]
     rows: dict[tuple, dict[str, Any]] = {}
-    deadline = time.monotonic() + plan.time_for_turns
-    # The turns of each setting are spread over the whole time.
-    for _, threads, precision, size in tqdm(sorted(turns), desc="training", disable=None):
-        setting = {"threads": threads, "precision": precision, "batch size": size}
-        epochs = plan.epochs // 10 if threads > 1 and size == 1 else plan.epochs
-        row = rows.setdefault((threads, precision, size), {**setting, "epochs": epochs})
-        if "seconds" in row and time.monotonic() > deadline:
-            continue
-        taken = pools[threads].submit(take_turns, names, precision, size, epochs).result()
-        if problem := same_work({name: work for name, (_, work) in taken.items()}):
-            raise RuntimeError(f"{precision}, batch {size}: {problem}")
-        times = row.setdefault("seconds", {})
-        for name, (time_taken, _) in taken.items():
-            times.setdefault(name, []).append(rounded(time_taken))
+    for threads, pool in sorted(pools.items()):
+        turns = [  # those of each setting spread over the whole time
+            (turn / n, precision, size)
+            for precision, (size, n) in itertools.product(
+                ("float32", "float64"), plan.turns.items()
+            )
+            for turn in range(n)
+        ]
+        deadline = time.monotonic() + plan.time_for_turns[threads]
+        for _, precision, size in tqdm(sorted(turns), desc=f"{threads} threads", disable=None):
+            if time.monotonic() > deadline:
+                continue
+            epochs = plan.epochs // 10 if threads > 1 and size == 1 else plan.epochs
+            setting = {"threads": threads, "precision": precision, "batch size": size}
+            row = rows.setdefault(
+                (threads, precision, size), {**setting, "epochs": epochs, "seconds": {}}
+            )
+            taken = pool.submit(take_turns, names, precision, size, epochs).result()
+            if problem := same_work({name: work for name, (_, work) in taken.items()}):
+                raise RuntimeError(f"{precision}, batch {size}: {problem}")
+            for name, (time_taken, _) in taken.items():
+                row["seconds"].setdefault(name, []).append(rounded(time_taken))
     return [rows[setting] for setting in sorted(rows)]
 
 
@@ -621,6 +624,8 @@ def draw(results: dict[str, Any]) -> Any:
     axis = figure.axes[0]
     axis.set_xticks(list(curves.index), list(map(str, curves.index)))
     axis.minorticks_off()
+    for line in axis.lines:  # few points: a marker on each
+        line.set_markevery(None)
     return figure
 
 
