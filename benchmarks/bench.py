@@ -348,11 +348,11 @@ def make_pictures(n: int) -> dict[str, float]:
     render_hands = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(render_hands)
     rendering, (images, _, _) = seconds(render_hands.render_signers, n // 10, 0)
-    taken = {"rendering": rendering / len(images) * 1e3}
-    if augment := getattr(nn, "augment", None):
-        augmenting, copies = seconds(augment, images, 2, rng=np.random.default_rng(0))
-        taken["augmenting"] = augmenting / len(copies) * 1e3
-    return taken
+    augmenting, copies = seconds(nn.augment, images, 2, rng=np.random.default_rng(0))
+    return {
+        "rendering": rendering / len(images) * 1e3,
+        "augmenting": augmenting / len(copies) * 1e3,
+    }
 
 
 def cold(statement: str) -> float:

@@ -8,7 +8,6 @@ anybody gets other points than they must, or if the cluster's results differ.
 """
 
 import argparse
-import contextlib
 import csv
 import itertools
 import os
@@ -16,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT / "grading"), str(PROJECT / "tests")]
 
+import dask_cluster  # noqa: E402
 import mutants  # noqa: E402
 import red_team  # noqa: E402
 
@@ -58,23 +58,28 @@ def hand_in(folder: Path) -> dict[str, int]:
             data = red_team.zipped({"milestone/nn_helpers.py": source.encode()})
             (folder / f"{name}.zip").write_bytes(data)
     every = len(red_team.SUBMISSIONS) // BAD
-    chosen = [n for n in red_team.SUBMISSIONS if n != "link to the checks"][::every][:BAD]
-    for name in chosen:
+    for name in list(red_team.SUBMISSIONS)[::every][:BAD]:
         points[name] = red_team.SUBMISSIONS[name].points
-        for path, content in red_team.SUBMISSIONS[name].files.items():
-            target = folder / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
-        (folder / name).mkdir(exist_ok=True)
+        red_team.hand_in(folder, name, red_team.SUBMISSIONS[name])
     return points
 
 
-def grade(folder: Path, output: Path, *more: str) -> float:
-    """Grade the class and return the seconds that it took."""
+def grade(
+    folder: Path, output: Path, *more: str, half_way: Callable[[], None] | None = None
+) -> float:
+    """Grade the class and return the seconds that it took; do something when half is done."""
     start = time.perf_counter()
     script = PROJECT / "grading" / "grade.py"
     line = [sys.executable, script, folder, "--output", output, "--seed", "1", *more]
-    subprocess.run(line, check=True)
+    half = len(os.listdir(folder)) // 2
+    with subprocess.Popen(line) as process:
+        while process.poll() is None:
+            time.sleep(0.1)
+            if half_way and len(list(output.rglob("record.json"))) >= half:
+                half_way()
+                half_way = None
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, line)
     return time.perf_counter() - start
 
 
@@ -83,43 +88,6 @@ def compare(output: Path, points: dict[str, int]) -> list[str]:
     with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
         got = {row["student"]: int(row["automatic"]) for row in csv.DictReader(file)}
     return [f"{n}: {got.get(n)}, not {p}" for n, p in points.items() if got.get(n) != p]
-
-
-def on_cluster(folder: Path, output: Path) -> float:
-    """Grade the class on two dask workers and kill one when half of the class is done."""
-    dask = [sys.executable, "-m", "dask"]
-    file = output.with_suffix(".json")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    worker = ["worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    with contextlib.ExitStack() as stack:
-        processes = []
-        for number, line in enumerate((scheduler, worker, worker)):
-            here = output.with_name(f"dask{number}")
-            here.mkdir()
-            line = [*dask, *line, "--scheduler-file", str(file)]
-            process = subprocess.Popen(line, cwd=here, **quiet)
-            processes.append(process)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-        from distributed import Client
-
-        client = stack.enter_context(Client(scheduler_file=str(file), timeout="30s"))
-        client.wait_for_workers(2, timeout=30)
-        half = len(os.listdir(folder)) // 2
-        watcher = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import os, pathlib, signal, sys, time\n"
-                "while len(list(pathlib.Path(sys.argv[1]).rglob('record.json'))) < "
-                "int(sys.argv[2]):\n    time.sleep(0.1)\n"
-                "os.kill(int(sys.argv[3]), signal.SIGKILL)\nprint('one worker killed')",
-                *map(str, (output, half, processes[1].pid)),
-            ]
-        )
-        stack.callback(watcher.kill)
-        return grade(folder, output, "--dask", client.scheduler.address)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -137,7 +105,9 @@ def main(argv: list[str] | None = None) -> int:
         wrong = compare(local, points)
         print(f"{len(points)} students on {os.cpu_count()} cores: {seconds:.0f} s")
         if arguments.dask:
-            seconds = on_cluster(folder, far)
+            with dask_cluster.cluster(Path(name)) as (client, workers):
+                address = ["--dask", client.scheduler.address]
+                seconds = grade(folder, far, *address, half_way=workers[0].kill)
             same = (far / "grades.csv").read_bytes() == (local / "grades.csv").read_bytes()
             wrong += [] if same else ["the cluster's results differ"]
             print(f"on two dask workers, one of them killed half-way: {seconds:.0f} s")

@@ -174,31 +174,18 @@ def experiments(
             for size in (2, 8, 32, 128)
         ],
     )
-    yield (
-        "hidden units",
-        "rendered hands",
-        on_new_signers,
-        rendered,
-        [
-            {"n_hidden": n_hidden, "copies": copies, "learning_rate": rate}
-            for copies in (0, 5)
-            for rate in (0.01, 0.1)
-            for n_hidden in (1, 2, 4, 16, 64, 256)
-        ],
-    )
-    yield (
-        "hidden units",
-        "photographs",
-        on_new_signers,
-        photographs,
-        [
-            {"n_hidden": n_hidden, "copies": copies, "learning_rate": rate}
-            for copies in (0, 20)
-            for rate in (0.01, 0.1)
-            for n_hidden in (1, 4, 16, 64)
-        ],
-    )
     sources = {"rendered hands": rendered, "photographs": photographs}
+    for pictures, copied, units in (
+        ("rendered hands", (0, 5), (1, 2, 4, 16, 64, 256)),
+        ("photographs", (0, 20), (1, 4, 16, 64)),
+    ):
+        configurations = [
+            {"n_hidden": n_hidden, "copies": copies, "learning_rate": rate}
+            for copies in copied
+            for rate in (0.01, 0.1)
+            for n_hidden in units
+        ]
+        yield "hidden units", pictures, on_new_signers, sources[pictures], configurations
     for pictures, data in sources.items():
         trials = [{"copies": 0, "epochs": epochs} for epochs in (40, 200, 800)]
         trials += [{"copies": copies, "epochs": 40} for copies in (1, 5, 20)]

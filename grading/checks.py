@@ -714,6 +714,15 @@ def failure(check: Check, nn: types.ModuleType, seed: int) -> str | None:
     return None
 
 
+def module_of(source: str, name: str, file: str) -> types.ModuleType:
+    """Make a module of its text; `file` stands for where the text comes from."""
+    module = types.ModuleType(name)
+    module.__file__ = file
+    sys.modules[name] = module
+    exec(compile(source, Path(file).name, "exec"), module.__dict__)
+    return module
+
+
 def load_module(path: Path) -> types.ModuleType:
     """Load a solution from its file."""
     spec = importlib.util.spec_from_file_location("solution", path)

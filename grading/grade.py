@@ -279,11 +279,7 @@ def load_renderer() -> types.ModuleType:
 @functools.cache
 def load_reference(source: str) -> types.ModuleType:
     """Return the reference as a module, wherever its file may be."""
-    module = types.ModuleType("reference")
-    module.__file__ = "reference.py"
-    sys.modules["reference"] = module
-    exec(compile(source, "reference.py", "exec"), module.__dict__)
-    return module
+    return checks.module_of(source, "reference", "reference.py")
 
 
 @functools.cache
@@ -313,11 +309,12 @@ def bounded_memory() -> Iterator[None]:
     """Let this process take 3 GB more at most, so that no answer can take the machine's."""
     try:
         import resource
-    except ImportError:  # Windows
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (ImportError, OSError):  # no Linux, so no sandbox either: these files are trusted
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
     bound = pages * resource.getpagesize() + 3 * 2**30
     if soft == resource.RLIM_INFINITY or soft > bound:
         resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
@@ -398,10 +395,9 @@ def execute(name: str, work: Work, assignment: Assignment) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a file so that it is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    os.replace(part, path)
+    from nn_helpers import write_atomically  # not at the top: workers elsewhere write nothing
+
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def record_of(work: Work, results: list[dict[str, Any]], assignment: Assignment) -> dict[str, Any]:

@@ -458,11 +458,7 @@ def edited_module(edit: Edit) -> types.ModuleType:
             f"edit {edit.name!r} must fit in one place of {SOURCE.name}, it fits in "
             f"{source.count(edit.old)}: {edit.old!r}"
         )
-    module = types.ModuleType("edited")
-    module.__file__ = str(SOURCE)
-    sys.modules["edited"] = module
-    exec(compile(source.replace(edit.old, edit.new), SOURCE.name, "exec"), module.__dict__)
-    return module
+    return checks.module_of(source.replace(edit.old, edit.new), "edited", str(SOURCE))
 
 
 def failed_checks(edit: Edit) -> list[str]:

@@ -1,7 +1,7 @@
 """The trusted side of the sandbox: start it, prove it, and call a submission's functions in it.
 
 A submission runs in a process of its own, shut off by bubblewrap: no network, no files but the
-interpreter and NumPy and pandas, which it can't change, and limits on memory, time, processes
+interpreter and a few packages, which it can't change, and limits on memory, time, processes
 and output. Only numbers and arrays cross the line (see ``runner.py``).
 """
 
@@ -563,7 +563,7 @@ class Submission:
         kind, line = str(reply["error"]), reply.get("line")
         known = getattr(builtins, kind, None)
         if not (isinstance(known, type) and issubclass(known, BaseException)):
-            kind = "ModuleNotFoundError" if kind == "ModuleNotFoundError" else "an error of its own"
+            kind = "an error of its own"
         lines = self.source.splitlines()
         if type(line) is not int or not 0 < line <= len(lines):
             return kind

@@ -46,6 +46,19 @@ def edited(old: str, new: str, points: int, words: str) -> Attack:
     return Attack({"nn_helpers.py": REFERENCE.replace(old, new)}, points, words)
 
 
+def hand_in(folder: Path, name: str, attack: Attack) -> None:
+    """Write a submission as a folder of its own."""
+    place = folder / name
+    place.mkdir(parents=True)
+    for path, content in attack.files.items():
+        target = place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name == "link to the checks":
+            target.symlink_to(PROJECT / "grading" / "checks.py")
+        else:
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def zipped(members: dict[str, bytes]) -> bytes:
     """Return a zip of these files."""
     data = io.BytesIO()
@@ -134,11 +147,8 @@ SUBMISSIONS = {
     "hard exit": sigmoid("import os\nos._exit(0)", "ended the program"),
     "segmentation fault": sigmoid("import os\nos.kill(os.getpid(), 11)", "ended the program"),
     "kill everybody": sigmoid("import os\nos.kill(-1, 9)\nos.kill(1, 9)\nreturn z", ""),
-    "exception of an own kind": sigmoid("raise Mine", "an error of its own")._replace(
-        files={
-            "nn_helpers.py": REFERENCE
-            + "\nclass Mine(BaseException):\n    pass\n\ndef sigmoid(z):\n    raise Mine\n"
-        }
+    "exception of an own kind": sigmoid(
+        "raise Mine", "an error of its own", "class Mine(BaseException):\n    pass"
     ),
     # Files and the network
     "delete everything": at_import(

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import dask_cluster
 import joblib
 import numpy as np
 import pandas as pd
@@ -222,34 +223,13 @@ def test_code_is_that_of_the_function_and_of_its_file():
 # On a cluster
 
 
-def dask(*arguments, **environment):
-    """Start a part of a cluster as its documentation says: a program of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "dask", *arguments],
-        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__), **environment},
-        stderr=subprocess.DEVNULL,
-    )
-
-
 @pytest.fixture
 def cluster(tmp_path):
     """Start a scheduler and two workers on this machine, and connect to them."""
-    distributed = pytest.importorskip(
-        "distributed", reason="dask is not installed: see dask-requirements.txt"
-    )
-    address = ["--scheduler-file", str(tmp_path / "scheduler.json")]
-    local = ["--host", "127.0.0.1", "--no-dashboard"]
-    worker = ["worker", *address, *local, "--no-nanny", "--nthreads", "1"]
-    parts = [dask("scheduler", *address, *local, "--port", "0")]
-    try:
-        parts += [dask(*worker, FUSE=str(tmp_path / "fuse")) for _ in range(2)]
-        with distributed.Client(scheduler_file=address[1], timeout=60) as client:
-            client.wait_for_workers(2, timeout=60)
-            yield client
-    finally:
-        for part in parts:
-            part.kill()
-            part.wait()
+    pytest.importorskip("distributed", reason="dask is not installed: see dask-requirements.txt")
+    environment = {"PYTHONPATH": os.path.dirname(__file__), "FUSE": str(tmp_path / "fuse")}
+    with dask_cluster.cluster(tmp_path, **environment) as (client, _):
+        yield client
 
 
 def test_cluster_gives_the_same_table_even_if_a_worker_is_killed(cluster, expected, tmp_path):

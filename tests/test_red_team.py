@@ -25,20 +25,9 @@ def no_sandbox() -> str:
     return ""
 
 
-pytestmark = pytest.mark.skipif(bool(no_sandbox()), reason=f"no sandbox here: {no_sandbox()}")
-
-
-def hand_in(folder: Path, name: str, attack: red_team.Attack) -> None:
-    """Write one submission as a folder."""
-    place = folder / name
-    place.mkdir(parents=True)
-    for path, content in attack.files.items():
-        target = place / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if name == "link to the checks":
-            target.symlink_to(PROJECT / "grading" / "checks.py")
-        else:
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
+NO_SANDBOX = no_sandbox()
+needs_sandbox = pytest.mark.skipif(bool(NO_SANDBOX), reason=f"no sandbox here: {NO_SANDBOX}")
+pytestmark = needs_sandbox
 
 
 def course_files() -> dict[str, str]:
@@ -54,14 +43,23 @@ def course_files() -> dict[str, str]:
 
 def left_of(session: int) -> list[str]:
     """Return the processes of a session, and what runs in a sandbox without its starter."""
-    found = []
+    found = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
             line = " ".join(process.cmdline())
             orphan = "What runs inside the sandbox" in line and process.ppid() == 1
             if orphan or os.getsid(process.pid) == session:
-                found.append(line[:80])
-    return found
+                found[process] = f"{line[:80]} ({process.status()})"
+    _, alive = psutil.wait_procs(found, timeout=10)  # a killed process takes a moment to end
+    return [found[process] for process in alive if not ended(process)]
+
+
+def ended(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, if only its parent has not taken note yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +67,10 @@ def graded(tmp_path_factory):
     """Grade all attacks in one class, with two good students among them."""
     folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
     for name, attack in red_team.SUBMISSIONS.items():
-        hand_in(folder, name, attack)
+        red_team.hand_in(folder, name, attack)
     good = red_team.Attack({"nn_helpers.py": red_team.REFERENCE}, red_team.ALL)
     for name in ("a good student", "zz another good student"):
-        hand_in(folder, name, good)
+        red_team.hand_in(folder, name, good)
     before = course_files()
     command = [sys.executable, PROJECT / "grading" / "grade.py", folder, "--output", output]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
