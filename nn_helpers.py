@@ -1,7 +1,7 @@
 """A neural network from nothing but NumPy that tells two hand signs apart.
 
 The notebooks derive what is written here; this module is the one place it is kept. It
-follows their order: data, network, training, evaluation, experiments, figures.
+follows their order: data, network, training, evaluation, experiments, figures, live figures.
 
 One set of letters holds everywhere. ``N`` examples, ``D`` inputs (784 pixels), ``H`` hidden
 units (64). Rows are examples: ``X`` is (N, D) and ``y`` is (N,), 0 or 1. The parameters are
@@ -12,7 +12,7 @@ numbers, ``Eq. (n)``, are those of ``notebooks/02_derivation.ipynb``.
 No function changes the arrays it is given, and all randomness comes from a
 ``numpy.random.Generator`` that the caller passes. Only NumPy is imported here: pandas,
 matplotlib and seaborn are imported where a table or a figure is made, joblib where many runs
-are, so the network itself stands on NumPy alone.
+are, anywidget where a figure is live. So the network itself stands on NumPy alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -369,11 +370,9 @@ def augment(
     """Make copies of pictures, each turned, scaled and shifted a little at random.
 
     A hand held a little differently shows the same digit, so the copies keep their picture's
-    label: ``np.repeat(y, copies)``. Each pixel of a copy asks where in the picture it comes
-    from. That is a place between four pixels, and each of them counts the more the nearer it
-    is (bilinear interpolation). Beyond the edge all is 0, black: so augment grey levels, before
-    they are standardized. And augment after splitting: two copies of one picture, one in
-    training and one in the test, give the answer away.
+    label: ``np.repeat(y, copies)``. `move` does the work. It fills with 0, black, so augment
+    grey levels, before they are standardized. And augment after splitting: two copies of one
+    picture, one in training and one in the test, give the answer away.
 
     Parameters
     ----------
@@ -409,23 +408,59 @@ def augment(
             raise ValueError(f"{name} must lie between 0 and {limit}, got {value!r}")
     if not 0 <= share < 1:
         raise ValueError(f"share must be at least 0 and less than 1, got {share!r}")
-    draws = rng.uniform(-1, 1, (4, len(X) * copies, 1))
-    turn, factor = np.deg2rad(degrees) * draws[0], 1 + share * draws[1]
-    right, down = pixels * draws[2], pixels * draws[3]
+    draws = rng.uniform(-1, 1, (4, len(X) * copies))
+    return move(
+        np.repeat(X, copies, axis=0),
+        degrees=degrees * draws[0],
+        factor=1 + share * draws[1],
+        right=pixels * draws[2],
+        down=pixels * draws[3],
+    )
+
+
+def move(
+    X: np.ndarray,
+    *,
+    degrees: float | np.ndarray = 0.0,
+    factor: float | np.ndarray = 1.0,
+    right: float | np.ndarray = 0.0,
+    down: float | np.ndarray = 0.0,
+) -> np.ndarray:
+    """Turn, scale and shift each picture by a given amount.
+
+    Each pixel of the result asks where in the picture it comes from. That is a place between
+    four pixels, and each of them counts the more the nearer it is (bilinear interpolation).
+    Beyond the edge all is 0, black.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, 784)
+        Pictures; 0 is black. Any unit.
+    degrees : float, or ndarray of shape (N,)
+        The turn about the middle of the picture, clockwise.
+    factor : float, or ndarray of shape (N,)
+        The change of size; 1 leaves it.
+    right, down : float, or ndarray of shape (N,)
+        The shift, in pixels.
+
+    Returns
+    -------
+    ndarray, shape (N, 784)
+        The type of `X`; integers are rounded.
+    """
+    amounts = (np.deg2rad(degrees), factor, right, down)
+    turn, factor, right, down = (np.broadcast_to(a, len(X))[:, None] for a in amounts)
     middle = (SIDE - 1) / 2
     v, u = np.indices((SIDE, SIDE)).reshape(2, N_PIXELS) - middle  # down and right of the middle
-    rows = np.repeat(np.arange(len(X)), copies)
-    augmented = np.empty((len(rows), N_PIXELS), X.dtype)
-    for start in range(0, len(rows), 256):  # a few at a time: the coordinates take memory
+    moved = np.empty_like(X)
+    for start in range(0, len(X), 256):  # a few at a time: the coordinates take memory
         some = slice(start, start + 256)
-        # Backwards, from the copy to the picture: undo the shift, then the scaling and the turn.
+        # Backwards, to where a pixel came from: undo the shift, then the scaling and the turn.
         x, y = u - right[some], v - down[some]
         cos, sin = np.cos(turn[some]) / factor[some], np.sin(turn[some]) / factor[some]
-        values = _between_pixels(
-            X[rows[some]], middle + cos * x + sin * y, middle + cos * y - sin * x
-        )
-        augmented[some] = values if X.dtype.kind == "f" else np.rint(values)
-    return augmented
+        values = _between_pixels(X[some], middle + cos * x + sin * y, middle + cos * y - sin * x)
+        moved[some] = values if X.dtype.kind == "f" else np.rint(values)
+    return moved
 
 
 def _between_pixels(X: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -1443,6 +1478,7 @@ STYLE = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -1453,6 +1489,7 @@ STYLE = {
     "figure.facecolor": "white",
 }
 DPI = 144
+_drawing = threading.RLock()  # Matplotlib's style is one for all threads
 
 
 def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -1462,7 +1499,7 @@ def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
     def styled(*args: Any, **kwargs: Any) -> Figure:
         import matplotlib.style
 
-        with matplotlib.style.context(["default", STYLE]):
+        with _drawing, matplotlib.style.context(["default", STYLE]):
             return plot(*args, **kwargs)
 
     return styled
@@ -1495,17 +1532,31 @@ def show_figure(figure: Figure, name: str) -> None:
     ValueError
         The figure has no description.
     """
+    _show(figure, name)
+
+
+def _show(figure: Figure, name: str, live: Mapping[str, Any] | None = None) -> None:
+    """Save a figure and show it; where live figures work, `live` is shown in its place."""
     if not figure.get_label():
         raise ValueError(f"figure {name!r} has no description: set one with figure.set_label(...)")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Description": figure.get_label()})
-    write_atomically(figures_folder() / f"{name}.png", buffer.getvalue())
+    picture = _png(figure)
+    write_atomically(figures_folder() / f"{name}.png", picture)
     try:
         from IPython.display import Image, display
     except ImportError:  # plain Python: the file is all there is to see
         return
     width = round(figure.get_figwidth() * 100)
-    display(Image(buffer.getvalue(), width=width, alt=figure.get_label()))
+    image = Image(picture, width=width, alt=figure.get_label())
+    data, metadata = image._repr_mimebundle_()
+    display({**(live or {}), **data, "text/plain": repr(image)}, metadata=metadata, raw=True)
+
+
+def _png(figure: Figure) -> bytes:
+    """Draw a figure as a PNG that carries its description."""
+    buffer = io.BytesIO()
+    with _drawing:
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Description": figure.get_label()})
+    return buffer.getvalue()
 
 
 def figures_folder() -> Path:
@@ -1683,20 +1734,21 @@ def _describe_curves(curves: pd.DataFrame, spread: pd.DataFrame | None = None) -
 
 
 @_styled
-def plot_history(history: pd.DataFrame, title: str) -> Figure:
-    """Draw loss and accuracy over the epochs, side by side.
+def plot_history(history: pd.DataFrame, title: str, weights: np.ndarray | None = None) -> Figure:
+    """Draw loss and accuracy over the epochs, side by side, and what units look for.
 
     Parameters
     ----------
     history : DataFrame
         From `train`.
     title : str
+    weights : ndarray, shape (M, 784), optional
+        Weights of hidden units, drawn as up to 16 pictures on one scale from dark blue (the
+        most negative) to yellow (the most positive).
     """
-    figure, axes = _new_figure(8, 3.4, ncols=2)
+    figure, axes = _new_figure(8, 3.4, ncols=2 + (weights is not None))
     said = []
-    for axis, measure, unit in zip(
-        axes, ("loss", "accuracy"), (" (nats)", " (share)"), strict=True
-    ):
+    for axis, measure, unit in zip(axes, ("loss", "accuracy"), (" (nats)", " (share)")):  # noqa: B905
         columns = {measure: "training", f"validation_{measure}": "validation"}
         curves = history.set_index("epoch").rename(columns=columns)
         curves = curves[[name for name in columns.values() if name in curves]]
@@ -1705,8 +1757,66 @@ def plot_history(history: pd.DataFrame, title: str) -> Figure:
         axis.legend()
         said.append(f"{measure.capitalize()} against epoch. {_describe_curves(curves)}")
     axes[0].set_ylim(bottom=0)
+    if weights is not None:
+        weights = weights[:16]
+        limit = np.abs(weights).max()
+        look = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
+        axes[2].imshow(_side_by_side(weights, columns=4), interpolation="nearest", **look)
+        axes[2].axis("off")
+        axes[2].set_anchor("N")
+        axes[2].set_title(f"Weights of {len(weights)} unit{'s' * (len(weights) > 1)}")
+        said.append(f"Weights of {len(weights)} hidden units as pictures, up to ±{limit:.2g}.")
     figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(f"{title}. {' '.join(said)}")
+    return figure
+
+
+def _side_by_side(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Lay pictures (N, 784) out in rows as one picture, with an empty line between them."""
+    rows = -(-len(pictures) // columns)
+    tiles = np.full((rows * columns, SIDE + 1, SIDE + 1), np.nan)
+    tiles[: len(pictures), :SIDE, :SIDE] = pictures.reshape(-1, SIDE, SIDE)
+    sheet = tiles.reshape(rows, columns, SIDE + 1, SIDE + 1).swapaxes(1, 2)
+    return sheet.reshape(rows * (SIDE + 1), columns * (SIDE + 1))[:-1, :-1]
+
+
+@_styled
+def plot_neuron(x: np.ndarray, y: np.ndarray, *, weight: float, bias: float) -> Figure:
+    """Draw a neuron with one input among its examples, and its loss around this weight.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+        The input of each example.
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+    weight, bias : float
+    """
+    figure, (left, right) = _new_figure(8, 3.4, ncols=2)
+    inputs = np.linspace(-6, 6, 121)
+    a = sigmoid(weight * inputs + bias)
+    left.plot(inputs, a, color=COLORS[0], label="answer a")
+    left.plot(inputs, a * (1 - a), color=COLORS[3], linestyle=LINES[1], label="slope of σ")
+    for label, marker in ((0, "o"), (1, "^")):
+        here = y == label
+        look = {"color": COLORS[1 + label], "label": f"truth is {label}", "zorder": 3}
+        left.plot(x[here], y[here], marker, **look)
+    left.set(title="What it answers", xlabel="input x", ylabel="answer, slope", ylim=(-0.05, 1.05))
+    left.legend(fontsize=8, loc="center left")
+    weights = np.linspace(-6, 6, 121)
+    losses = [binary_cross_entropy(w * x + bias, y) for w in weights]
+    loss = binary_cross_entropy(weight * x + bias, y)
+    right.plot(weights, losses, color=COLORS[0])
+    right.plot(weight, loss, "D", color=COLORS[1])
+    right.set(title="What that costs", xlabel="weight w", ylabel="loss (nats)", ylim=(0, 8))
+    title = f"One neuron with weight {weight:g} and bias {bias:g}"
+    figure.suptitle(title, x=0.01, ha="left")
+    right_ones = int(np.sum((weight * x + bias >= 0) == (y == 1)))
+    figure.set_label(
+        f"{title}. The loss of its {len(x)} examples is {loss:.3f} nats, {right_ones} are right. "
+        f"At this bias the loss is lowest, {min(losses):.3f}, at weight "
+        f"{weights[np.argmin(losses)]:.1f}."
+    )
     return figure
 
 
@@ -1854,6 +1964,97 @@ def plot_confusion_matrix(matrix: np.ndarray, title: str, *, names: Sequence[str
 
 
 @_styled
+def plot_threshold(
+    y: np.ndarray, probability: np.ndarray, pictures: np.ndarray, *, threshold: float
+) -> Figure:
+    """Draw what a threshold does: counts, precision and recall, and the mistakes.
+
+    Parameters
+    ----------
+    y : ndarray, shape (N,)
+        True classes, 0 or 1.
+    probability : ndarray, shape (N,)
+        Of class 1.
+    pictures : ndarray, shape (N, 784)
+        Grey levels. The first 25 mistakes are drawn.
+    threshold : float
+        Class 1 is said from this probability on.
+    """
+    predicted = (probability >= threshold).astype(int)
+    matrix = confusion_matrix(y, predicted)
+    figure, (left, middle, right) = _new_figure(8, 3.4, ncols=3)
+    left.imshow(matrix, cmap="Blues", vmin=0, vmax=len(y))
+    for (row, column), count in np.ndenumerate(matrix):
+        kind = (("TN", "FP"), ("FN", "TP"))[row][column]
+        left.text(column, row, f"{kind}\n{count}", ha="center", va="center", fontsize=13)
+    left.set(title="Counts", xlabel="predicted class", ylabel="true class")
+    left.set(xticks=(0, 1), yticks=(0, 1))
+    left.set_anchor("N")
+    left.grid(visible=False)
+    steps = np.linspace(0.01, 0.99, 50)
+    metrics = [
+        classification_metrics(confusion_matrix(y, (probability >= step).astype(int)))
+        for step in steps
+    ]
+    for i, name in enumerate(("precision", "recall")):
+        values = [getattr(m, name) for m in metrics]
+        middle.plot(steps, values, color=COLORS[i], linestyle=LINES[i], label=name)
+    middle.axvline(threshold, color=COLORS[3], linestyle=LINES[3])
+    middle.set(title="At every threshold", xlabel="threshold", ylabel="share", xlim=(0, 1))
+    middle.legend(loc="lower center", frameon=True, framealpha=1)
+    wrong = np.flatnonzero(predicted != y)
+    right.axis("off")
+    mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
+    right.set_title(mistakes)
+    sheet = np.full((25, N_PIXELS), np.nan)  # always as many places, so nothing jumps
+    sheet[: len(wrong)] = pictures[wrong[:25]]
+    look = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
+    right.imshow(_side_by_side(sheet, columns=5), **look)
+    right.set_anchor("N")
+    title = f"Class 1 from a probability of {threshold:g} on"
+    figure.suptitle(title, x=0.01, ha="left")
+    now, (TN, FP), (FN, TP) = classification_metrics(matrix), *matrix.tolist()
+    figure.set_label(
+        f"{title}. TN {TN}, FP {FP}, FN {FN}, TP {TP}; precision {now.precision:.3f}, recall "
+        f"{now.recall:.3f}. {mistakes}, drawn as pictures, 25 at most."
+    )
+    return figure
+
+
+@_styled
+def plot_answer(picture: np.ndarray, answers: pd.Series, title: str, *, at: float) -> Figure:
+    """Draw a picture beside the probabilities that a network gives to it and its like.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (784,)
+        Grey levels.
+    answers : Series
+        The probability of class 1 over what is changed about the picture, which its index
+        names; `at` is among it.
+    title : str
+    at : float
+        How this picture is changed.
+    """
+    figure, (left, right) = _new_figure(7, 3.2, ncols=2, width_ratios=(1, 1.6))
+    left.imshow(picture.reshape(SIDE, SIDE), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    left.axis("off")
+    right.plot(answers.index, answers, color=COLORS[0])
+    right.plot(at, answers[at], "D", color=COLORS[1], clip_on=False, zorder=3)
+    right.axhline(0.5, color=COLORS[3], linestyle=LINES[3])
+    inside = (8, 8 if answers[at] < 0.5 else -16)
+    right.annotate(f"{answers[at]:.2f}", (at, answers[at]), inside, textcoords="offset points")
+    right.set(xlabel=answers.index.name, ylabel="probability of class 1", ylim=(-0.03, 1.03))
+    figure.suptitle(title, x=0.01, ha="left")
+    figure.set_label(
+        f"{title}. Probability of class 1: {answers[at]:.2f} at {answers.index.name} {at:g}; "
+        f"from {answers.min():.2f} at {answers.idxmin():g} to {answers.max():.2f} at "
+        f"{answers.idxmax():g}."
+    )
+    return figure
+
+
+@_styled
 def plot_heatmap(
     table: pd.DataFrame,
     title: str,
@@ -1985,3 +2186,238 @@ def plot_network(n_inputs: int, n_hidden: int) -> Figure:
         "sigmoid units by the weights W1, and these to one sigmoid output unit by the weights W2."
     )
     return figure
+
+
+# Live figures ---------------------------------------------------------------------------
+
+# What a live figure does in the browser: native sliders, which a keyboard and a screen reader
+# know, and one picture that is replaced once the next one is ready, so nothing flickers.
+_LIVE_SCRIPT = """
+function render({ model, el }) {
+  const group = document.createElement("div");
+  group.className = "live-figure";
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", model.get("title"));
+  const image = document.createElement("img");
+  const status = document.createElement("p");
+  status.setAttribute("role", "status");
+  const controls = model.get("controls");
+
+  const sliders = controls.map(({ name, texts }, i) => {
+    const label = document.createElement("label");
+    const value = document.createElement("span");
+    const slider = document.createElement("input");
+    Object.assign(slider, { type: "range", min: 0, max: texts.length - 1, step: 1 });
+    slider.value = model.get("chosen")[i];
+    slider.setAttribute("aria-label", name);
+    slider.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves the arrow keys to it
+    slider.tell = () => {
+      value.textContent = texts[slider.value];
+      slider.setAttribute("aria-valuetext", texts[slider.value]);
+    };
+    slider.addEventListener("input", choose);
+    label.append(name, slider, value);
+    group.append(label);
+    slider.tell();
+    return slider;
+  });
+  const reset = document.createElement("button");
+  reset.textContent = "back to the start";
+  reset.dataset.lmSuppressShortcuts = "true";
+  reset.addEventListener("click", () => {
+    sliders.forEach((slider, i) => { slider.value = controls[i].start; });
+    choose();
+  });
+
+  function choose() {
+    sliders.forEach((slider) => slider.tell());
+    model.set("chosen", sliders.map((slider) => slider.valueAsNumber));
+    model.save_changes();
+    waiting();
+  }
+  function waiting() {
+    group.ariaBusy = String(model.get("shown").join() !== model.get("chosen").join());
+  }
+  let url = "";
+  async function show() {
+    const next = URL.createObjectURL(new Blob([model.get("picture")], { type: "image/png" }));
+    const drawn = model.get("shown");
+    const loaded = new Image();
+    loaded.src = next;
+    await loaded.decode();
+    if (drawn === model.get("shown")) {
+      image.src = next;
+      image.alt = model.get("description");
+      status.textContent = model.get("error") || model.get("description");
+      status.className = model.get("error") ? "live-error" : "live-unseen";
+      URL.revokeObjectURL(url);
+      url = next;
+      waiting();
+    }
+  }
+  model.on("change:shown", show);
+  image.width = model.get("width");
+  group.append(reset, image, status);
+  el.append(group);
+  show();
+}
+export default { render };
+"""
+_LIVE_STYLE = """
+.live-figure { max-width: 100%; }
+.live-figure label { display: inline-grid; grid-template-columns: 7em 10em 4em;
+  column-gap: 0.6em; align-items: center; margin: 0 1em 0.3em 0; }
+.live-figure label input { width: 100%; margin: 0; }
+.live-figure button { margin-bottom: 0.5em; }
+.live-figure img { display: block; max-width: 100%; height: auto; transition: opacity 0s; }
+.live-figure[aria-busy="true"] img { opacity: 0.5; transition: opacity 0.3s 0.5s; }
+.live-figure .live-error { color: #b00020; }
+.live-figure .live-unseen { position: absolute; width: 1px; height: 1px; margin: 0;
+  overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+"""
+
+
+def show_live(draw: Callable[..., Figure], name: str, **settings: Sequence[float]) -> None:
+    """Show a figure with sliders, and draw it anew whenever one of them moves.
+
+    Where no live figure can be shown (on paper, on a web page, without the package anywidget),
+    the figure with the settings that it starts with stands in its place. It is also saved, as
+    `show_figure` does.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes the settings and returns a figure from a ``plot_…`` function. Its defaults are
+        the settings to start with. If it also takes ``on_epoch``, it is run beside the
+        notebook, and should hand it on to `train`: so a run that a newer setting has overtaken
+        stops after its current epoch and is dropped.
+    name : str
+        The name of the file, without ``.png``.
+    **settings : sequence of float
+        The values of each slider. Its label is the setting's name.
+
+    Raises
+    ------
+    ValueError
+        A setting is no parameter of `draw`, or its default is not among the values.
+    """
+    parameters = inspect.signature(draw).parameters
+    start = []
+    for setting, values in settings.items():
+        default = parameters[setting].default if setting in parameters else inspect.Parameter.empty
+        if default not in list(values):
+            raise ValueError(
+                f"{setting} must be a parameter of {draw.__name__} with a default among the "
+                f"slider's values, got {default!r}"
+            )
+        start.append(list(values).index(default))
+    figure = draw()
+    try:
+        widget = _live_figure(draw, figure, settings, start)
+    except ImportError:
+        _show(figure, name)
+    else:
+        _show(figure, name, widget._repr_mimebundle_()[0])
+
+
+def _live_figure(
+    draw: Callable[..., Figure],
+    figure: Figure,
+    settings: Mapping[str, Sequence[float]],
+    start: list[int],
+) -> Any:
+    """Return a widget that shows a figure and redraws it in Python when a slider moves."""
+    import asyncio
+
+    import anywidget
+    import traitlets
+    from threadpoolctl import threadpool_limits
+
+    class LiveFigure(anywidget.AnyWidget):
+        _esm = _LIVE_SCRIPT
+        _css = _LIVE_STYLE
+        title = traitlets.Unicode().tag(sync=True)
+        width = traitlets.Int().tag(sync=True)
+        controls = traitlets.List().tag(sync=True)
+        chosen = traitlets.List().tag(sync=True)  # the place of each slider
+        shown = traitlets.List().tag(sync=True)  # what the picture was drawn with
+        picture = traitlets.Bytes().tag(sync=True)
+        description = traitlets.Unicode().tag(sync=True)
+        error = traitlets.Unicode().tag(sync=True)
+
+    widget = LiveFigure(
+        title=figure.get_label().partition(". ")[0],
+        width=round(figure.get_figwidth() * 100),
+        controls=[
+            {"name": name.replace("_", " "), "texts": [f"{v:g}" for v in values], "start": place}
+            for (name, values), place in zip(settings.items(), start, strict=True)
+        ],
+        chosen=start,
+        shown=start,
+        picture=_png(figure),
+        description=figure.get_label(),
+    )
+    # Where the axes are is settled once. That takes time, and nothing jumps while a slider moves.
+    places = [axis.get_position(original=True) for axis in figure.axes]
+    slow = "on_epoch" in inspect.signature(draw).parameters
+    one_at_a_time = asyncio.Lock()
+    running = set()
+
+    def redraw(chosen: list[int]) -> None:
+        def stop_if_overtaken(_row: Mapping[str, float]) -> None:
+            if widget.chosen != chosen:
+                raise _OvertakenError
+
+        pairs = zip(settings.items(), chosen, strict=True)
+        now = {name: values[number] for (name, values), number in pairs}
+        try:
+            with threadpool_limits(1):  # more threads slow such small products down
+                figure = draw(**now, **({"on_epoch": stop_if_overtaken} if slow else {}))
+            picture = _png_in_places(figure, places)
+            changes = {"picture": picture, "description": figure.get_label(), "error": ""}
+        except _OvertakenError:
+            return
+        except Exception as error:  # nobody else would show it
+            changes = {"error": f"{type(error).__name__}: {error}"}
+        if widget.chosen == chosen:
+            with widget.hold_sync():
+                widget.set_trait("shown", chosen)
+                for name, value in changes.items():
+                    widget.set_trait(name, value)
+
+    async def redraw_beside() -> None:
+        async with one_at_a_time:
+            if widget.shown != widget.chosen:
+                await asyncio.to_thread(redraw, list(widget.chosen))
+
+    def moved(_change: Any) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no notebook, so nobody who waits
+            loop = None
+        if loop and slow:
+            running.add(task := loop.create_task(redraw_beside()))
+            task.add_done_callback(running.discard)
+        else:
+            redraw(list(widget.chosen))
+
+    widget.observe(moved, "chosen")
+    return widget
+
+
+def _png_in_places(figure: Figure, places: Sequence[Any]) -> bytes:
+    """Draw a figure as a PNG, once instead of twice, because nothing has to find its place."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_layout_engine("none")
+    for axis, place in zip(figure.axes, places, strict=True):
+        axis.set_position(place)
+    figure.set_dpi(DPI)
+    buffer = io.BytesIO()
+    with _drawing:
+        FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 1})
+    return buffer.getvalue()
+
+
+class _OvertakenError(Exception):
+    """A newer setting is waiting; nobody wants this run's result any more."""

@@ -315,8 +315,10 @@ def run_notebook(message):
                 nbformat.v4.new_output("stream", name="stdout", text=captured.stdout)
             )
         for rich in captured.outputs:
+            # A live figure would need a kernel; the picture that comes with it does not.
+            data = {kind: value for kind, value in rich.data.items() if "widget" not in kind}
             cell.outputs.append(
-                nbformat.v4.new_output("display_data", data=rich.data, metadata=rich.metadata or {})
+                nbformat.v4.new_output("display_data", data=data, metadata=rich.metadata or {})
             )
         error = result.error_before_exec or result.error_in_exec
         if error is not None:

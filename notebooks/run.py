@@ -37,12 +37,17 @@ def execute(source: Path, target: Path, progress: tqdm) -> None:
         extra_arguments=["--log-level=ERROR"],  # not a word on how the kernel is connected
         timeout=300,
         record_timing=False,
+        store_widget_state=False,
         coalesce_streams=True,  # else a line may come in one piece or two, as time has it
         resources={"metadata": {"path": str(nn.PROJECT / "notebooks")}},
         on_cell_executed=lambda **_: progress.update(),
     )
     client.execute(env=environment)
     notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            # A live figure lives only as long as its kernel. Its picture stays.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     nn.write_atomically(target, nbformat.writes(notebook).encode() + b"\n")
 
 

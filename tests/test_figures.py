@@ -1,8 +1,10 @@
 """Figures: each says in words what it shows, and is written whole or not at all."""
 
+import asyncio
 import inspect
 import json
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from PIL import Image
 
 import nn_helpers as nn
 
+VIEW = "application/vnd.jupyter.widget-view+json"
 CURVES = pd.DataFrame({"a": [3.0, 1.0], "b": [1.0, 2.0]}, index=[1, 2])
 INTERVALS = pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=["accuracy"])
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]})
@@ -59,6 +62,26 @@ PLOTS = {
     "plot_reliability": (
         lambda: nn.plot_reliability(RELIABILITY, "Believed"),
         ["Believed", "0.10 said, 0.00 came true", "0.90 said, 1.00 came true", "n = 1"],
+    ),
+    "plot_neuron": (
+        lambda: nn.plot_neuron(np.array([-1.0, 1, 2]), np.array([0, 1, 0]), weight=2, bias=0.5),
+        [
+            "weight 2 and bias 0.5",
+            "loss of its 3 examples is 1.597 nats, 2 are right",
+            "at weight -0.2",
+        ],
+    ),
+    "plot_threshold": (
+        lambda: nn.plot_threshold(
+            np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), np.zeros((3, 784)), threshold=0.5
+        ),
+        ["TN 1, FP 0, FN 1, TP 1; precision 1.000, recall 0.500", "1 mistake, drawn"],
+    ),
+    "plot_answer": (
+        lambda: nn.plot_answer(
+            np.zeros(784), pd.Series([0.1, 0.8], pd.Index([-5, 5], name="turn")), "Turned", at=5
+        ),
+        ["Turned", "0.80 at turn 5", "from 0.10 at -5 to 0.80 at 5"],
     ),
     "plot_network": (lambda: nn.plot_network(9, 5), ["9 inputs", "5 hidden"]),
 }
@@ -199,6 +222,146 @@ def test_plots_leave_the_users_style_alone():
 def test_no_pictures_no_figure():
     with pytest.raises(ValueError, match="pictures must hold at least one picture"):
         nn.plot_pictures(np.zeros((0, 784)), "None")
+
+
+def test_weights_are_drawn_side_by_side_around_zero():
+    weights = np.repeat([[-1.0], [3.0], [0.0]], 784, axis=1)
+    panel = nn.plot_history(HISTORY, "A run", weights).axes[2]
+    (image,) = panel.images
+    assert image.get_clim() == (-3, 3)
+    sheet = image.get_array()
+    assert sheet.shape == (28, 4 * 29 - 1)
+    assert (sheet[:, :28] == -1).all()
+    assert (sheet[:, 29:57] == 3).all()
+    assert sheet.mask[:, 28].all()  # the line between two pictures
+
+
+def test_mistakes_of_a_threshold_are_drawn_in_order():
+    pictures = np.repeat([[10.0], [20.0], [30.0]], 784, axis=1)
+    y, probability = np.array([1, 1, 0]), np.array([0.4, 0.9, 0.6])
+    figure = nn.plot_threshold(y, probability, pictures, threshold=0.5)
+    sheet = figure.axes[2].images[0].get_array()
+    assert (sheet[:28, :28] == 10).all()
+    assert (sheet[:28, 29:57] == 30).all()
+    assert sheet.mask[:, 58:].all()
+
+
+# Live figures
+
+
+def line(height=1.0, width=2.0):
+    figure = nn.plot_curves(height * CURVES, "A line", xlabel="x", ylabel=f"{width:g} wide")
+    return figure
+
+
+def redrawn(height):
+    """Draw a line with the axes where those of the first figure are."""
+    first = line()
+    nn._png(first)
+    return nn._png_in_places(
+        line(height), [axis.get_position(original=True) for axis in first.axes]
+    )
+
+
+def live(draw=line, **settings):
+    start = [list(values).index(getattr(draw, "start", 1.0)) for values in settings.values()]
+    return nn._live_figure(draw, draw(), settings, start)
+
+
+def test_live_figure_redraws_with_the_chosen_settings():
+    widget = live(height=[0.5, 1.0, 3.0])
+    assert widget.picture == nn._png(line())
+    widget.chosen = [2]
+    assert widget.shown == [2]
+    assert widget.picture == redrawn(3.0)
+    assert widget.description == line(height=3.0).get_label()
+    assert [c["texts"] for c in widget.controls] == [["0.5", "1", "3"]]
+
+
+def test_live_figure_names_its_sliders_and_where_they_start(folder):
+    seen = []
+
+    def draw(first_one=3, other=0.5):
+        seen.append((first_one, other))
+        return line()
+
+    nn.show_live(draw, "live", first_one=[1, 3], other=[0.25, 0.5])
+    assert seen == [(3, 0.5)]
+    assert (folder / "live.png").read_bytes() == nn._png(line())
+    widget = nn._live_figure(draw, draw(), {"first_one": [1, 3], "other": [0.25, 0.5]}, [1, 1])
+    assert [(c["name"], c["start"]) for c in widget.controls] == [("first one", 1), ("other", 1)]
+
+
+def test_error_in_a_live_figure_is_told_and_goes_away():
+    def draw(height=1.0):
+        if height == 2:
+            raise ZeroDivisionError("no height")
+        return line(height)
+
+    widget = live(draw, height=[1.0, 2.0])
+    before = widget.picture
+    widget.chosen = [1]
+    assert widget.error == "ZeroDivisionError: no height"
+    assert widget.picture == before
+    assert widget.shown == [1]  # nothing to wait for
+    widget.chosen = [0]
+    assert widget.error == ""
+
+
+def test_overtaken_run_is_dropped():
+    started, go_on = threading.Event(), threading.Event()
+    epochs = []
+
+    def draw(rate=1.0, on_epoch=None):
+        if rate == 2:
+            started.set()
+            assert go_on.wait(60)
+        for epoch in range(3):
+            if on_epoch:
+                on_epoch({"epoch": epoch})
+            epochs.append((rate, epoch))
+        return line(rate)
+
+    widget = live(draw, rate=[1.0, 2.0, 3.0, 4.0])
+    shown = []
+    widget.observe(lambda change: shown.append(change["new"]), "shown")
+    epochs.clear()
+
+    async def move():
+        widget.chosen = [1]
+        await asyncio.to_thread(started.wait, 60)
+        widget.chosen = [2]  # overtaken before it begins
+        widget.chosen = [3]
+        go_on.set()
+        while asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    asyncio.run(move())
+    assert epochs == [(4.0, epoch) for epoch in range(3)]
+    assert shown == [[3]]
+    assert widget.picture == redrawn(4.0)
+
+
+@pytest.mark.parametrize("values", [[2.0, 3.0], []])
+def test_slider_without_its_start_is_refused(values):
+    with pytest.raises(ValueError, match="height must be a parameter of line with a default amo"):
+        nn.show_live(line, "none", height=values)
+    with pytest.raises(ValueError, match="depth must be a parameter of line"):
+        nn.show_live(line, "none", depth=[1.0])
+
+
+def test_where_nothing_is_live_the_figure_stands_still(folder, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **_: shown.extend(args))
+    nn.show_live(line, "live", height=[1.0, 2.0])
+    assert VIEW in shown[0]
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    nn.show_live(line, "still", height=[1.0, 2.0])
+    assert VIEW not in shown[1]
+    assert {k: v for k, v in shown[0].items() if k in ("image/png",)} == {
+        k: v for k, v in shown[1].items() if k in ("image/png",)
+    }
+    assert (folder / "still.png").read_bytes() == (folder / "live.png").read_bytes()
 
 
 # Files

@@ -588,6 +588,7 @@ NOTEBOOK = {
                 "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
                 "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
                 "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+                "def draw(n=2):\n    return nn.plot_network(n, 1)\nnn.show_live(draw, 'n', n=[2])",
                 "1 / 0",
                 "from IPython.display import HTML\nHTML('<script>alert(2)</script>')",
             )
@@ -605,6 +606,8 @@ def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
     content = grade.execute("a.ipynb", work, assignment)
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
+    assert "Diagram of the network: 2 inputs" in content  # a live figure, standing still
+    assert content.count("Error") == content.count("ZeroDivisionError")
     page = grade.notebook_page("a<b>.ipynb", "x", content)
     assert "<script" not in page  # in the frame it is text, and the frame runs no script
     assert "sandbox srcdoc=" in page

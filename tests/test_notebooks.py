@@ -5,6 +5,7 @@ import base64
 import importlib.util
 import inspect
 import json
+import os
 import re
 import statistics
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import nn_helpers as nn
 
+SHOW = ("nn.show_figure", "nn.show_live")
 PATHS = sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
 
@@ -28,11 +30,11 @@ def code_cells(name):
 
 
 def shown_figures(cell):
-    """Return the names that a cell gives to `nn.show_figure`."""
+    """Return the names that a cell gives to `nn.show_figure` or `nn.show_live`."""
     return [
         call.args[1].value
         for call in ast.walk(ast.parse(cell.source))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "nn.show_figure"
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in SHOW
     ]
 
 
@@ -51,6 +53,17 @@ def test_stored_as_run_once_from_top_to_bottom(name):
         for output in cell.outputs:
             assert output.output_type != "error"
             assert output.get("name") != "stderr", output.text
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_nothing_stored_needs_a_kernel_to_be_seen(name):
+    assert "widgets" not in NOTEBOOKS[name].metadata
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+        if "nn.show_" in cell.source:
+            pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+            assert len(pictures) == len(shown_figures(cell))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -96,6 +109,30 @@ def test_every_figure_belongs_to_a_notebook():
         figure for name in NOTEBOOKS for cell in code_cells(name) for figure in shown_figures(cell)
     }
     assert shown == {path.stem for path in (nn.PROJECT / "figures").glob("*.png")}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_first_cell_fetches_the_project_on_colab_and_does_nothing_elsewhere(
+    name, tmp_path, monkeypatch
+):
+    cell = code_cells(name)[0]
+    assert cell.id == "colab"
+    assert cell.source == code_cells("01_exploration")[0].source
+    ran = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: ran.append((command, check)))
+    monkeypatch.setattr("builtins.input", lambda _: "where it is")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "nn_helpers.py").touch()
+    exec(cell.source)
+    assert ran == []
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    for _ in range(2):  # a second time there is nothing left to do
+        exec(cell.source)
+        assert [command[1] for command, _ in ran] == ["clone", "-m"]
+        assert all(check for _, check in ran)
+        assert "where it is" in ran[0][0]
+        assert os.getcwd() == str(tmp_path / "project")
 
 
 # Equations

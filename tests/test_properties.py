@@ -365,22 +365,7 @@ def test_without_signers_each_class_is_split_by_the_fraction(sizes, fraction, se
         assert abs(n_test - fraction * size) <= 1
 
 
-# Augmenting
-
-
-class Ends:
-    """Stands in for a generator: every draw is the end of its range, times a sign of its own."""
-
-    def __init__(self, turn=0, factor=0, right=0, down=0):
-        self.signs = np.array([turn, factor, right, down], float)[:, None, None]
-
-    def uniform(self, low, high, size):
-        assert (low, high) == (-1, 1)
-        return np.broadcast_to(self.signs, size)
-
-
-def moved(X, degrees=0.0, pixels=0.0, share=0.0, **signs):
-    return nn.augment(X, 1, rng=Ends(**signs), degrees=degrees, pixels=pixels, share=share)
+# Moving and augmenting
 
 
 def square(X):
@@ -416,7 +401,7 @@ def test_without_room_to_move_the_copies_are_the_pictures(X, copies, seed):
 
 @given(pictures(), st.integers(0, 27), st.sampled_from([-1, 0, 1]), st.sampled_from([-1, 0, 1]))
 def test_a_shift_by_whole_pixels_rolls_the_picture_and_leaves_black(X, pixels, right, down):
-    shifted = square(moved(X, pixels=pixels, right=right, down=down))
+    shifted = square(nn.move(X, right=right * pixels, down=down * pixels))
     rolled = np.roll(square(X), (down * pixels, right * pixels), axis=(1, 2))
     v, u = np.indices((28, 28))
     from_inside = (v - down * pixels) % 28 == v - down * pixels
@@ -456,8 +441,8 @@ def test_any_unit_will_do(seed, ranges, unit):
 @given(st.floats(0, 60), st.sampled_from([-1, 1]))
 def test_a_turn_and_its_opposite_nearly_restore_a_smooth_picture(degrees, sign):
     X = blobs()
-    there = moved(X, degrees=degrees, turn=sign)
-    back = moved(there, degrees=degrees, turn=-sign)
+    there = nn.move(X, degrees=sign * degrees)
+    back = nn.move(there, degrees=-sign * degrees)
     assert np.abs(back - X).max() < 25  # of 200: two interpolations blur a little
     if degrees > 20:
         assert np.abs(there - X).max() > 40
@@ -465,14 +450,29 @@ def test_a_turn_and_its_opposite_nearly_restore_a_smooth_picture(degrees, sign):
 
 def test_a_quarter_turn_is_numpy_s():
     X = np.random.default_rng(0).integers(0, 256, (3, nn.N_PIXELS), dtype=np.uint8)
-    turned = square(moved(X, degrees=90, turn=-1))
+    turned = square(nn.move(X, degrees=-90))
     assert np.array_equal(turned, np.rot90(square(X), axes=(1, 2)))
 
 
 @given(st.floats(0, 0.2), st.sampled_from([-1, 1]))
 def test_area_grows_with_the_square_of_the_factor(share, sign):
-    grown = moved(blobs(), share=share, factor=sign).sum() / blobs().sum()
+    grown = nn.move(blobs(), factor=1 + sign * share).sum() / blobs().sum()
     assert grown == pytest.approx((1 + sign * share) ** 2, rel=0.02)
+
+
+@given(seeds)
+def test_each_picture_is_moved_by_its_own_amount(seed):
+    rng, X = np.random.default_rng(seed), blobs()
+    amounts = {
+        "degrees": rng.uniform(-180, 180, len(X)),
+        "factor": rng.uniform(0.5, 2, len(X)),
+        "right": rng.uniform(-5, 5, len(X)),
+        "down": rng.uniform(-5, 5, len(X)),
+    }
+    together = nn.move(X, **amounts)
+    for i in range(len(X)):
+        alone = nn.move(X[i : i + 1], **{name: values[i] for name, values in amounts.items()})
+        assert np.array_equal(alone[0], together[i])
 
 
 def test_draws_fill_their_ranges_evenly():
