@@ -3,7 +3,6 @@
 # make lab      open the notebooks
 # make photos   fetch the public photographs (ARCHIVE=FILE takes a local copy)
 # make measure  measure on the photographs, print it and store it (needs `make photos` once)
-# make experiments  run notebook 05's longer experiments and store them (`make photos` once)
 # make check    run the self-checks on nn_helpers.py
 # make mutants  break nn_helpers.py in many ways and see that the self-checks notice
 # make parity   compare 100 updates with PyTorch and scikit-learn (installs about 2 GB)
@@ -11,6 +10,8 @@
 # make experiments  the runs of notebook 05 that take minutes; goes on where it was interrupted
 # make student  write the student edition, without answers, to build/student and a zip
 # make grade    grade a folder of submissions (SUBMISSIONS=FOLDER; grading/README.md says how)
+# make site     the notebooks as web pages that need no network: build/site/index.html
+# make test-browser  try notebooks, live figures and pages in Chromium (apt install chromium)
 # make lint     check the code's style
 
 PYTHON ?= python3
@@ -29,7 +30,7 @@ $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@touch $@
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python $(COVERAGE) -m pytest
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab notebooks/01_exploration.ipynb
@@ -71,9 +72,22 @@ student: $(VENV)/installed
 grade: $(VENV)/installed
 	$(BIN)/python grading/grade.py "$(SUBMISSIONS)"
 
+# Sphinx reads one folder, so what it is to read is copied together.
+SITE := build/site
+site: $(VENV)/installed
+	@$(INSTALL) --requirement pages/requirements.txt
+	@rm -rf build/pages $(SITE)
+	@mkdir -p build/pages
+	@cp -r pages/*.md README.md notebooks/*.ipynb figures build/pages
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --conf-dir pages build/pages $(SITE)
+	@echo "The pages are in $(SITE)/index.html"
+
+test-browser: site
+	$(BIN)/python -m pytest tests/browser.py
+
 lint: $(VENV)/installed
 	@$(INSTALL) ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-.PHONY: all test lab photos measure experiments check mutants parity bench student grade lint
+.PHONY: all test lab photos measure experiments check mutants parity bench student grade site test-browser lint
