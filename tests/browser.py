@@ -1,0 +1,380 @@
+"""The walk in a real browser: every notebook in JupyterLab, every live figure, every page.
+
+    make test-browser
+
+Needs Chromium (Debian: ``apt install chromium``) and what ``pages/requirements.txt`` lists.
+What the browser saw is kept in ``build/browser/``. Notebooks are opened as copies.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    Request,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
+
+PROJECT = Path(__file__).resolve().parent.parent
+SEEN = PROJECT / "build" / "browser"
+SITE = PROJECT / "build" / "site"
+NOTEBOOKS = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
+LIVE = {"02_derivation": [2], "03_training": [4], "04_evaluation": [1, 3]}  # sliders of each
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if chromium is None:
+        pytest.exit(
+            "these tests need Chromium: `apt install chromium` on Debian and Ubuntu, or name one "
+            "in the environment variable CHROMIUM",
+            returncode=1,
+        )
+    SEEN.mkdir(parents=True, exist_ok=True)
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        quiet.append("--no-sandbox")  # root can't have one
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        yield browser
+        browser.close()
+
+
+# In JupyterLab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> Iterator[str]:
+    """Start JupyterLab on copies of the notebooks; return its address, token included."""
+    folder = tmp_path_factory.mktemp("lab")
+    for name in NOTEBOOKS:
+        shutil.copy(PROJECT / "notebooks" / f"{name}.ipynb", folder)
+    for name, settings in {
+        "notebook-extension/tracker": '{"windowingMode": "none"}',  # all cells can be looked at
+        "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+    }.items():
+        path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(settings)
+    token = secrets.token_hex(16)
+    places = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    environment = {
+        **os.environ,
+        **{f"JUPYTER_{place}": str(folder / f".{place.lower()}") for place in places},
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
+        "JUPYTER_TOKEN": token,
+        "SIGN_DIGITS_FIGURES": str(folder / "figures"),
+    }
+    options = ["--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
+    options += ["--expose-app-in-browser", f"--ServerApp.root_dir={folder}"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            said = []
+            for line in server.stderr:
+                said.append(line)
+                if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab", line):
+                    break
+            else:
+                pytest.fail("JupyterLab does not start:\n" + "".join(said[-20:]))
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # keep it flowing
+            yield f"http://127.0.0.1:{found[1]}/lab/tree/{{}}?reset&token={token}"
+        finally:
+            server.terminate()
+
+
+LOADED = """async all => {
+  await Promise.all(all.map(image => image.decode()));
+  return all.every(image => image.naturalWidth > 0);
+}"""
+RUN_ALL = """() => {
+  const late = new Promise((_, fail) => setTimeout(fail, 180_000, new Error("still running")));
+  const done = window.jupyterapp.commands.execute("notebook:run-all-cells");
+  window.done = Promise.race([done, late]);
+}"""
+FIGURES = ".jp-OutputArea-output img"
+ERRORS = ", ".join(
+    f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")
+)
+
+
+@pytest.fixture(scope="session")
+def tabs(browser, lab) -> Iterator[dict[str, Page]]:
+    """Open each notebook in a tab, see that it is complete without a kernel, and run it all.
+
+    They run side by side, to save time.
+    """
+    tabs = {}
+    for name in NOTEBOOKS:
+        tab = tabs[name] = browser.new_page(viewport={"width": 1280, "height": 900})
+        tab.goto(lab.format(f"{name}.ipynb"))
+        tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        tab.n_figures = tab.locator(FIGURES).count()
+        assert tab.locator(FIGURES).evaluate_all(LOADED)
+        assert not tab.locator(".live-figure").count()
+        tab.evaluate(RUN_ALL)
+    yield tabs
+    for tab in tabs.values():
+        tab.close()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_runs_and_its_figures_move(tabs, name):
+    tab, n_sliders = tabs[name], LIVE.get(name, ())
+    tab.evaluate("() => window.done")
+    assert tab.locator(ERRORS).all_text_contents() == []
+    figures = tab.locator(".live-figure")
+    expect(figures.locator("img")).to_have_count(len(n_sliders), timeout=30_000)
+    assert tab.locator(FIGURES).count() == tab.n_figures
+    assert tab.locator(FIGURES).evaluate_all(LOADED)
+    for number, n in enumerate(n_sliders):
+        sliders = figures.nth(number).get_by_role("slider")
+        assert sliders.count() == n
+        for i in range(n):
+            move(tab, figures.nth(number), sliders.nth(i))
+        figures.nth(number).screenshot(path=SEEN / f"{name}_live{number}.png")
+    assert figures.count() == len(n_sliders)  # nothing piled up
+    assert tab.locator(ERRORS).all_text_contents() == []
+    tab.screenshot(path=SEEN / f"{name}.png")
+
+
+ALONE = """async () => {
+  const sessions = window.jupyterapp.serviceManager.sessions;
+  const others = [...sessions.running()].filter(({ path }) => path !== "03_training.ipynb");
+  await Promise.all(others.map(({ id }) => sessions.shutdown(id)));
+}"""
+
+
+def test_learning_rate_is_followed_at_once(tabs, capsys):
+    tab = tabs["03_training"]
+    tab.evaluate(ALONE)  # other kernels would be measured too
+    figure = tab.locator(".live-figure")
+    rate = figure.get_by_role("slider", name="learning rate")
+    figure.get_by_role("button", name="back to the start").click()
+    settle(tab, figure)
+    took = statistics.median(move(tab, figure, rate) for _ in range(11))
+    with capsys.disabled():
+        print(
+            f" [learning rate: {took:.0f} ms from key press to new figure, median of 11] ", end=""
+        )
+
+
+def test_last_setting_is_the_one_that_is_drawn(tabs):
+    tab = tabs["03_training"]
+    figure = tab.locator(".live-figure")
+    rate, image = figure.get_by_role("slider", name="learning rate"), figure.locator("img")
+    rate.focus()
+    tab.keyboard.press("Home")
+    for _ in range(5):  # faster than the network trains
+        tab.keyboard.press("ArrowRight")
+    settle(tab, figure)
+    description = image.get_attribute("alt")
+    for key in ("ArrowLeft", "ArrowRight"):
+        move(tab, figure, rate, key)
+    assert image.get_attribute("alt") == description
+
+
+WATCH = """(slider) => {
+  const image = slider.closest(".live-figure").querySelector("img");
+  const before = { src: image.src, height: image.clientHeight };
+  window.seen = { frames: 0, bare: 0, ms: null };
+  let pressed = null;
+  slider.addEventListener("keydown", () => { pressed = performance.now(); }, { once: true });
+  const look = () => {
+    seen.frames += 1;
+    if (!image.complete || !image.naturalWidth || image.clientHeight !== before.height) seen.bare++;
+    if (image.src !== before.src) seen.ms = performance.now() - pressed;
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+def settle(tab: Page, figure: Locator) -> None:
+    """Wait until a live figure shows what its sliders say."""
+    done = "figure => figure.ariaBusy === 'false'"
+    tab.wait_for_function(done, arg=figure.element_handle(), timeout=30_000)
+
+
+def move(tab: Page, figure: Locator, slider: Locator, key: str = "") -> float:
+    """Press an arrow key on a slider, see the figure change, and return the milliseconds."""
+    name, value = (slider.get_attribute(f"aria-{kind}") for kind in ("label", "valuetext"))
+    description = figure.locator("img").get_attribute("alt")
+    slider.focus()
+    slider.evaluate(WATCH)
+    at_the_end = slider.evaluate("slider => slider.value === slider.max")
+    tab.keyboard.press(key or ("ArrowLeft" if at_the_end else "ArrowRight"))
+    try:
+        tab.wait_for_function("() => seen.ms !== null", timeout=30_000)
+    except TimeoutError:
+        pytest.fail(f"the slider {name!r} changes nothing")
+    settle(tab, figure)
+    assert slider.get_attribute("aria-valuetext") != value
+    assert figure.locator("img").get_attribute("alt") != description, f"{name!r} changes no word"
+    assert tab.evaluate("seen.bare") == 0, "the figure flickers"
+    assert slider.evaluate("slider => document.activeElement === slider")
+    return tab.evaluate("seen.ms")
+
+
+# The pages
+
+LINKS = "() => [...document.querySelectorAll('a[href]')].map(a => a.href)"
+BARE = """() => [...document.querySelectorAll("img")]
+  .filter(image => !image.naturalWidth || !image.alt.trim() || image.src.endsWith(image.alt))
+  .map(image => image.src)"""
+WIDER = """() => [document.documentElement, ...document.querySelectorAll(".page, .main, .content")]
+  .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.className)"""
+FORMULAS = """() => ["article .math", "article mjx-container", "mjx-merror, [data-mjx-error]"]
+  .map(kind => document.querySelectorAll(kind).length)"""
+WIDE, PHONE = 1280, 360
+
+
+@pytest.fixture(scope="session")
+def visit(browser) -> Iterator[Page]:
+    """Return a tab without a network that keeps a list of what goes wrong in it."""
+    context = browser.new_context(offline=True)
+    tab = context.new_page()
+    tab.wrong = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            tab.wrong.append(request.url)
+
+    tab.on("request", note)
+    tab.on("console", lambda said: said.type == "error" and tab.wrong.append(said.text))
+    tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    yield tab
+    context.close()
+
+
+def read(tab: Page, path: Path, width: int = WIDE, scheme: str = "light") -> None:
+    """Open a page and wait until its formulas are set."""
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(media="screen", color_scheme=scheme)
+    tab.goto(path.as_uri())
+    tab.evaluate("() => window.MathJax && window.MathJax.startup.promise")
+
+
+@pytest.fixture(scope="session")
+def pages(visit) -> dict[str, dict[str, Any]]:
+    """Read every page once on a wide window and once on a phone, and note what is on it."""
+    pages = {}
+    for path in sorted(SITE.rglob("*.html")):
+        name = path.relative_to(SITE).as_posix()
+        read(visit, path)
+        facts = pages[name] = {"links": visit.evaluate(LINKS), "bare": visit.evaluate(BARE)}
+        facts |= {"formulas": visit.evaluate(FORMULAS), "wide": visit.evaluate(WIDER)}
+        visit.screenshot(path=SEEN / f"page_{path.stem}_{WIDE}.png")
+        read(visit, path, PHONE, "dark")
+        facts["phone"] = visit.evaluate(WIDER)
+        visit.screenshot(path=SEEN / f"page_{path.stem}_{PHONE}.png", full_page=True)
+    if not pages:
+        pytest.exit("there are no pages yet: run `make site`", returncode=1)
+    return pages
+
+
+def test_pages_are_complete(pages):
+    assert set(pages) >= {f"{name}.html" for name in ("index", "nn_helpers", *NOTEBOOKS)}
+
+
+def test_pages_need_no_network(pages, visit):
+    assert visit.wrong == []
+
+
+def test_formulas_are_set(pages):
+    for name, facts in pages.items():
+        asked, set_, broken = facts["formulas"]
+        assert (asked, 0) == (set_, broken), name
+    assert pages["02_derivation.html"]["formulas"][0] > 50
+
+
+def test_every_link_leads_somewhere(pages):
+    texts = {str(path): path.read_text("utf-8") for path in SITE.rglob("*.html")}
+    dead = []
+    for name, facts in pages.items():
+        for link in facts["links"]:
+            address, fragment = urldefrag(link)
+            if address.startswith("file:"):
+                target = unquote(address.removeprefix("file://"))
+                alive = target in texts if fragment else os.path.isfile(target)
+                if fragment and alive:
+                    alive = f'id="{unquote(fragment)}"' in texts[target]
+            else:
+                alive = address.startswith("https://")  # whether it answers, nobody here knows
+            if not alive:
+                dead.append((name, link))
+    assert dead == []
+
+
+def test_every_picture_is_there_and_described(pages):
+    assert {name: facts["bare"] for name, facts in pages.items() if facts["bare"]} == {}
+
+
+def test_nothing_is_wider_than_the_window(pages):
+    for name, facts in pages.items():
+        assert facts["wide"] == facts["phone"] == [], name
+
+
+def test_walk_from_page_to_page(visit):
+    read(visit, SITE / "index.html")
+    for name in NOTEBOOKS:
+        visit.locator(".next-page").click()
+        assert visit.url.endswith(f"/{name}.html")
+    for name in ("index", *NOTEBOOKS[:-1])[::-1]:
+        visit.locator(".prev-page").click()
+        assert visit.url.endswith(f"/{name}.html")
+
+
+def test_functions_link_to_their_source(visit):
+    read(visit, SITE / "03_training.html")
+    visit.locator("a.sphinx-codeautolink-a", has_text="nn.train").first.click()
+    visit.locator("[id='nn_helpers.train'] .viewcode-link").click()
+    assert "def train(" in visit.locator("#train").inner_text()
+
+
+def test_index_shows_the_results(visit):
+    read(visit, SITE / "index.html")
+    assert "network: accuracy" in visit.locator("table").first.inner_text()
+
+
+def test_light_and_dark(visit):
+    def brightness(selector: str, what: str) -> float:
+        color = visit.locator(selector).first.evaluate(f"e => getComputedStyle(e).{what}")
+        return sum(map(float, re.findall(r"[\d.]+", color)[:3])) / (3 * 255)
+
+    for scheme, low, high in (("light", 0.9, 1), ("dark", 0, 0.2)):
+        read(visit, SITE / "02_derivation.html", scheme=scheme)
+        paper = brightness("body", "backgroundColor")
+        assert low <= paper <= high
+        for text in ("article p", ".highlight pre", "mjx-container"):
+            assert abs(brightness(text, "color") - paper) > 0.5, text
+
+
+def test_printed_pages_are_the_report(visit):
+    for name in ("index", *NOTEBOOKS):
+        read(visit, SITE / f"{name}.html")
+        visit.emulate_media(media="print")
+        assert not visit.locator(".sidebar-drawer").is_visible()
+        visit.pdf(path=SEEN / f"{name}.pdf", format="A4", prefer_css_page_size=True)
