@@ -2236,7 +2236,8 @@ function render({ model, el }) {
     waiting();
   }
   function waiting() {
-    group.ariaBusy = String(model.get("shown").join() !== model.get("chosen").join());
+    const late = model.get("shown").join() !== model.get("chosen").join();
+    group.setAttribute("aria-busy", String(late));
   }
   let url = "";
   async function show() {
@@ -2260,6 +2261,7 @@ function render({ model, el }) {
   group.append(reset, image, status);
   el.append(group);
   show();
+  return () => URL.revokeObjectURL(url);
 }
 export default { render };
 """
