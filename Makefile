@@ -77,8 +77,9 @@ SITE := build/site
 site: $(VENV)/installed
 	@$(INSTALL) --requirement pages/requirements.txt
 	@rm -rf build/pages $(SITE)
-	@mkdir -p build/pages
-	@cp -r pages/*.md README.md notebooks/*.ipynb figures build/pages
+	@mkdir -p build/pages/figures
+	@cp pages/*.md README.md notebooks/*.ipynb build/pages
+	@cp figures/*.png build/pages/figures
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --conf-dir pages build/pages $(SITE)
 	@echo "The pages are in $(SITE)/index.html"
 

@@ -1532,23 +1532,30 @@ def show_figure(figure: Figure, name: str) -> None:
     ValueError
         The figure has no description.
     """
-    _show(figure, name)
+    _display(figure, _save(figure, name))
 
 
-def _show(figure: Figure, name: str, live: Mapping[str, Any] | None = None) -> None:
-    """Save a figure and show it; where live figures work, `live` is shown in its place."""
+def _save(figure: Figure, name: str) -> bytes:
+    """Save a figure under `figures_folder` and return the file's content."""
     if not figure.get_label():
         raise ValueError(f"figure {name!r} has no description: set one with figure.set_label(...)")
     picture = _png(figure)
     write_atomically(figures_folder() / f"{name}.png", picture)
+    return picture
+
+
+def _display(figure: Figure, picture: bytes, live: Any = None) -> None:
+    """Show the picture of a figure, or where live figures work, the widget `live`."""
     try:
         from IPython.display import Image, display
     except ImportError:  # plain Python: the file is all there is to see
         return
-    width = round(figure.get_figwidth() * 100)
-    image = Image(picture, width=width, alt=figure.get_label())
+    image = Image(picture, width=round(figure.get_figwidth() * 100), alt=figure.get_label())
     data, metadata = image._repr_mimebundle_()
-    display({**(live or {}), **data, "text/plain": repr(image)}, metadata=metadata, raw=True)
+    if live is not None:
+        view, view_metadata = live._repr_mimebundle_()
+        data, metadata = {**view, **data}, {**view_metadata, **metadata}
+    display({**data, "text/plain": repr(image)}, metadata=metadata, raw=True)
 
 
 def _png(figure: Figure) -> bytes:
@@ -1734,7 +1741,7 @@ def _describe_curves(curves: pd.DataFrame, spread: pd.DataFrame | None = None) -
 
 
 @_styled
-def plot_history(history: pd.DataFrame, title: str, weights: np.ndarray | None = None) -> Figure:
+def plot_history(history: pd.DataFrame, title: str, learned: np.ndarray | None = None) -> Figure:
     """Draw loss and accuracy over the epochs, side by side, and what units look for.
 
     Parameters
@@ -1742,11 +1749,11 @@ def plot_history(history: pd.DataFrame, title: str, weights: np.ndarray | None =
     history : DataFrame
         From `train`.
     title : str
-    weights : ndarray, shape (M, 784), optional
-        Weights of hidden units, drawn as up to 16 pictures on one scale from dark blue (the
-        most negative) to yellow (the most positive).
+    learned : ndarray, shape (M, 784), optional
+        What training added to the weights of hidden units, drawn as up to 16 pictures on one
+        scale from dark blue (the most negative) to yellow (the most positive).
     """
-    figure, axes = _new_figure(8, 3.4, ncols=2 + (weights is not None))
+    figure, axes = _new_figure(8, 3.4, ncols=2 + (learned is not None))
     said = []
     for axis, measure, unit in zip(axes, ("loss", "accuracy"), (" (nats)", " (share)")):  # noqa: B905
         columns = {measure: "training", f"validation_{measure}": "validation"}
@@ -1757,15 +1764,16 @@ def plot_history(history: pd.DataFrame, title: str, weights: np.ndarray | None =
         axis.legend()
         said.append(f"{measure.capitalize()} against epoch. {_describe_curves(curves)}")
     axes[0].set_ylim(bottom=0)
-    if weights is not None:
-        weights = weights[:16]
-        limit = np.abs(weights).max()
+    if learned is not None:
+        learned = learned[:16]
+        limit = np.abs(learned).max()
         look = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
-        axes[2].imshow(_side_by_side(weights, columns=4), interpolation="nearest", **look)
+        axes[2].imshow(_side_by_side(learned, columns=4), interpolation="nearest", **look)
         axes[2].axis("off")
         axes[2].set_anchor("N")
-        axes[2].set_title(f"Weights of {len(weights)} unit{'s' * (len(weights) > 1)}")
-        said.append(f"Weights of {len(weights)} hidden units as pictures, up to ±{limit:.2g}.")
+        units = "1 unit" if len(learned) == 1 else f"{len(learned)} units"
+        axes[2].set_title(f"What {units} learned")
+        said.append(f"What {units} learned, as pictures of their weights, up to ±{limit:.2g}.")
     figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(f"{title}. {' '.join(said)}")
     return figure
@@ -1808,7 +1816,7 @@ def plot_neuron(x: np.ndarray, y: np.ndarray, *, weight: float, bias: float) -> 
     loss = binary_cross_entropy(weight * x + bias, y)
     right.plot(weights, losses, color=COLORS[0])
     right.plot(weight, loss, "D", color=COLORS[1])
-    right.set(title="What that costs", xlabel="weight w", ylabel="loss (nats)", ylim=(0, 8))
+    right.set(title="What that costs", xlabel="weight w", ylabel="loss (nats)", ylim=(0, 9))
     title = f"One neuron with weight {weight:g} and bias {bias:g}"
     figure.suptitle(title, x=0.01, ha="left")
     right_ones = int(np.sum((weight * x + bias >= 0) == (y == 1)))
@@ -2197,18 +2205,18 @@ function render({ model, el }) {
   const group = document.createElement("div");
   group.className = "live-figure";
   group.setAttribute("role", "group");
-  group.setAttribute("aria-label", model.get("title"));
   const image = document.createElement("img");
   const status = document.createElement("p");
   status.setAttribute("role", "status");
   const controls = model.get("controls");
+  const names = controls.map(({ name }) => name).join(", ");
+  group.setAttribute("aria-label", "Live figure: " + names);
 
   const sliders = controls.map(({ name, texts }, i) => {
     const label = document.createElement("label");
     const value = document.createElement("span");
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", min: 0, max: texts.length - 1, step: 1 });
-    slider.value = model.get("chosen")[i];
     slider.setAttribute("aria-label", name);
     slider.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves the arrow keys to it
     slider.tell = () => {
@@ -2218,7 +2226,6 @@ function render({ model, el }) {
     slider.addEventListener("input", choose);
     label.append(name, slider, value);
     group.append(label);
-    slider.tell();
     return slider;
   });
   const reset = document.createElement("button");
@@ -2230,36 +2237,37 @@ function render({ model, el }) {
   });
 
   function choose() {
-    sliders.forEach((slider) => slider.tell());
     model.set("chosen", sliders.map((slider) => slider.valueAsNumber));
     model.save_changes();
-    waiting();
   }
-  function waiting() {
-    const late = model.get("shown").join() !== model.get("chosen").join();
+  function follow() {  // also what was moved in another view of this figure
+    sliders.forEach((slider, i) => { slider.value = model.get("chosen")[i]; slider.tell(); });
+    const late = model.get("drawn").chosen.join() !== model.get("chosen").join();
     group.setAttribute("aria-busy", String(late));
   }
   let url = "";
   async function show() {
-    const next = URL.createObjectURL(new Blob([model.get("picture")], { type: "image/png" }));
-    const drawn = model.get("shown");
+    const drawn = model.get("drawn");
+    const next = URL.createObjectURL(new Blob([drawn.picture], { type: "image/png" }));
     const loaded = new Image();
     loaded.src = next;
     await loaded.decode();
-    if (drawn === model.get("shown")) {
-      image.src = next;
-      image.alt = model.get("description");
-      status.textContent = model.get("error") || model.get("description");
-      status.className = model.get("error") ? "live-error" : "live-unseen";
-      URL.revokeObjectURL(url);
-      url = next;
-      waiting();
-    }
+    if (drawn !== model.get("drawn")) return URL.revokeObjectURL(next);
+    image.src = next;
+    image.alt = drawn.description;
+    // The start of the description: a screen reader says it after each move.
+    status.textContent = drawn.error || drawn.description.split(". ").slice(0, 2).join(". ");
+    status.className = drawn.error ? "live-error" : "live-unseen";
+    URL.revokeObjectURL(url);
+    url = next;
+    follow();
   }
-  model.on("change:shown", show);
+  model.on("change:chosen", follow);
+  model.on("change:drawn", show);
   image.width = model.get("width");
   group.append(reset, image, status);
   el.append(group);
+  follow();
   show();
   return () => URL.revokeObjectURL(url);
 }
@@ -2273,7 +2281,7 @@ _LIVE_STYLE = """
 .live-figure button { margin-bottom: 0.5em; }
 .live-figure img { display: block; max-width: 100%; height: auto; transition: opacity 0s; }
 .live-figure[aria-busy="true"] img { opacity: 0.5; transition: opacity 0.3s 0.5s; }
-.live-figure .live-error { color: #b00020; }
+.live-figure .live-error { color: var(--jp-error-color0, #b00020); font-weight: bold; }
 .live-figure .live-unseen { position: absolute; width: 1px; height: 1px; margin: 0;
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 """
@@ -2290,9 +2298,9 @@ def show_live(draw: Callable[..., Figure], name: str, **settings: Sequence[float
     ----------
     draw : callable
         Takes the settings and returns a figure from a ``plot_…`` function. Its defaults are
-        the settings to start with. If it also takes ``on_epoch``, it is run beside the
-        notebook, and should hand it on to `train`: so a run that a newer setting has overtaken
-        stops after its current epoch and is dropped.
+        the settings to start with. If it also takes ``on_epoch``, it should hand it on to
+        `train`: so a run that a newer setting has overtaken stops after its current epoch and
+        is dropped.
     name : str
         The name of the file, without ``.png``.
     **settings : sequence of float
@@ -2314,12 +2322,12 @@ def show_live(draw: Callable[..., Figure], name: str, **settings: Sequence[float
             )
         start.append(list(values).index(default))
     figure = draw()
+    picture = _save(figure, name)
     try:
-        widget = _live_figure(draw, figure, settings, start)
+        live = _live_figure(draw, figure, settings, start)
     except ImportError:
-        _show(figure, name)
-    else:
-        _show(figure, name, widget._repr_mimebundle_()[0])
+        live = None
+    _display(figure, picture, live)
 
 
 def _live_figure(
@@ -2328,8 +2336,9 @@ def _live_figure(
     settings: Mapping[str, Sequence[float]],
     start: list[int],
 ) -> Any:
-    """Return a widget that shows a figure and redraws it in Python when a slider moves."""
-    import asyncio
+    """Return a widget that shows a figure, just saved, and redraws it when a slider moves."""
+    import contextvars
+    from concurrent.futures import ThreadPoolExecutor
 
     import anywidget
     import traitlets
@@ -2338,72 +2347,58 @@ def _live_figure(
     class LiveFigure(anywidget.AnyWidget):
         _esm = _LIVE_SCRIPT
         _css = _LIVE_STYLE
-        title = traitlets.Unicode().tag(sync=True)
         width = traitlets.Int().tag(sync=True)
         controls = traitlets.List().tag(sync=True)
         chosen = traitlets.List().tag(sync=True)  # the place of each slider
-        shown = traitlets.List().tag(sync=True)  # what the picture was drawn with
-        picture = traitlets.Bytes().tag(sync=True)
-        description = traitlets.Unicode().tag(sync=True)
-        error = traitlets.Unicode().tag(sync=True)
+        drawn = traitlets.Dict().tag(sync=True)  # all in one, so that it arrives in one piece
+
+    # Where the axes are is settled once. That takes time, and nothing jumps while a slider moves.
+    places = [axis.get_position(original=True) for axis in figure.axes]
+
+    def drawing(figure: Figure, chosen: list[int]) -> dict[str, Any]:
+        picture = _png_in_places(figure, places)
+        return {
+            "chosen": chosen,
+            "picture": picture,
+            "description": figure.get_label(),
+            "error": "",
+        }
 
     widget = LiveFigure(
-        title=figure.get_label().partition(". ")[0],
         width=round(figure.get_figwidth() * 100),
         controls=[
             {"name": name.replace("_", " "), "texts": [f"{v:g}" for v in values], "start": place}
             for (name, values), place in zip(settings.items(), start, strict=True)
         ],
         chosen=start,
-        shown=start,
-        picture=_png(figure),
-        description=figure.get_label(),
+        drawn=drawing(figure, start),
     )
-    # Where the axes are is settled once. That takes time, and nothing jumps while a slider moves.
-    places = [axis.get_position(original=True) for axis in figure.axes]
-    slow = "on_epoch" in inspect.signature(draw).parameters
-    one_at_a_time = asyncio.Lock()
-    running = set()
+    watches = "on_epoch" in inspect.signature(draw).parameters
 
-    def redraw(chosen: list[int]) -> None:
+    def redraw() -> None:
+        chosen = list(widget.chosen)
+        if widget.drawn["chosen"] == chosen:
+            return
+
         def stop_if_overtaken(_row: Mapping[str, float]) -> None:
             if widget.chosen != chosen:
                 raise _OvertakenError
 
-        pairs = zip(settings.items(), chosen, strict=True)
-        now = {name: values[number] for (name, values), number in pairs}
         try:
+            pairs = zip(settings.items(), chosen, strict=True)
+            now = {name: values[place] for (name, values), place in pairs}
             with threadpool_limits(1):  # more threads slow such small products down
-                figure = draw(**now, **({"on_epoch": stop_if_overtaken} if slow else {}))
-            picture = _png_in_places(figure, places)
-            changes = {"picture": picture, "description": figure.get_label(), "error": ""}
+                figure = draw(**now, **({"on_epoch": stop_if_overtaken} if watches else {}))
+            widget.drawn = drawing(figure, chosen)
         except _OvertakenError:
             return
         except Exception as error:  # nobody else would show it
-            changes = {"error": f"{type(error).__name__}: {error}"}
-        if widget.chosen == chosen:
-            with widget.hold_sync():
-                widget.set_trait("shown", chosen)
-                for name, value in changes.items():
-                    widget.set_trait(name, value)
+            said = f"{type(error).__name__}: {error}"
+            widget.drawn = {**widget.drawn, "chosen": chosen, "error": said}
 
-    async def redraw_beside() -> None:
-        async with one_at_a_time:
-            if widget.shown != widget.chosen:
-                await asyncio.to_thread(redraw, list(widget.chosen))
-
-    def moved(_change: Any) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no notebook, so nobody who waits
-            loop = None
-        if loop and slow:
-            running.add(task := loop.create_task(redraw_beside()))
-            task.add_done_callback(running.discard)
-        else:
-            redraw(list(widget.chosen))
-
-    widget.observe(moved, "chosen")
+    # One at a time, beside the notebook. Messages may come on several threads.
+    worker = ThreadPoolExecutor(max_workers=1)
+    widget.observe(lambda _: worker.submit(contextvars.copy_context().run, redraw), names="chosen")
     return widget
 
 

@@ -43,8 +43,8 @@ def browser() -> Iterator[Browser]:
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None:
         pytest.exit(
-            "these tests need Chromium: `apt install chromium` on Debian and Ubuntu, or name one "
-            "in the environment variable CHROMIUM",
+            "these tests need Chromium (Debian: `apt install chromium`) or Chrome; one that stands "
+            "elsewhere can be named in the environment variable CHROMIUM",
             returncode=1,
         )
     SEEN.mkdir(parents=True, exist_ok=True)
@@ -120,6 +120,12 @@ ERRORS = ", ".join(
 )
 
 
+def n_figures(name: str) -> int:
+    """Count the pictures that a notebook stores."""
+    text = (PROJECT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    return text.count('"image/png": "')
+
+
 @pytest.fixture(scope="session")
 def tabs(browser, lab) -> Iterator[dict[str, Page]]:
     """Open each notebook in a tab, see that it is complete without a kernel, and run it all.
@@ -131,7 +137,7 @@ def tabs(browser, lab) -> Iterator[dict[str, Page]]:
         tab = tabs[name] = browser.new_page(viewport={"width": 1280, "height": 900})
         tab.goto(lab.format(f"{name}.ipynb"))
         tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
-        tab.n_figures = tab.locator(FIGURES).count()
+        expect(tab.locator(FIGURES)).to_have_count(n_figures(name))
         assert tab.locator(FIGURES).evaluate_all(LOADED)
         assert not tab.locator(".live-figure").count()
         tab.evaluate(RUN_ALL)
@@ -146,8 +152,9 @@ def test_notebook_runs_and_its_figures_move(tabs, name):
     tab.evaluate("() => window.done")
     assert tab.locator(ERRORS).all_text_contents() == []
     figures = tab.locator(".live-figure")
-    expect(figures.locator("img")).to_have_count(len(n_sliders), timeout=30_000)
-    assert tab.locator(FIGURES).count() == tab.n_figures
+    live = figures.locator("img[src^='blob:']")
+    expect(live).to_have_count(len(n_sliders), timeout=30_000)
+    expect(tab.locator(FIGURES)).to_have_count(n_figures(name))
     assert tab.locator(FIGURES).evaluate_all(LOADED)
     for number, n in enumerate(n_sliders):
         sliders = figures.nth(number).get_by_role("slider")
@@ -194,6 +201,21 @@ def test_last_setting_is_the_one_that_is_drawn(tabs):
     for key in ("ArrowLeft", "ArrowRight"):
         move(tab, figure, rate, key)
     assert image.get_attribute("alt") == description
+
+
+def test_reloaded_page_goes_on(tabs):
+    tab = tabs["03_training"]
+    tab.get_by_role("menuitem", name="File", exact=True).click()
+    tab.get_by_role("menuitem", name="Save Notebook", exact=True).click()
+    tab.reload()
+    figure = tab.locator(".live-figure")
+    figure.locator("img[src^='blob:']").wait_for(timeout=60_000)
+    rate = figure.get_by_role("slider", name="learning rate")
+    rate.focus()
+    for key in ("Home", *["ArrowRight"] * 5):
+        tab.keyboard.press(key)
+    settle(tab, figure)
+    move(tab, figure, rate)
 
 
 WATCH = """(slider) => {

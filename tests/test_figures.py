@@ -257,23 +257,39 @@ def redrawn(height):
     """Draw a line with the axes where those of the first figure are."""
     first = line()
     nn._png(first)
-    return nn._png_in_places(
-        line(height), [axis.get_position(original=True) for axis in first.axes]
-    )
+    places = [axis.get_position(original=True) for axis in first.axes]
+    return nn._png_in_places(line(height), places)
 
 
-def live(draw=line, **settings):
+def live(draw, **settings):
+    figure = draw()
+    nn._png(figure)
     start = [list(values).index(1.0) for values in settings.values()]
-    return nn._live_figure(draw, draw(), settings, start)
+    return nn._live_figure(draw, figure, settings, start)
+
+
+def settle(widget):
+    """Wait until what is drawn is what was chosen last."""
+    done = threading.Event()
+
+    def look(_=None):
+        if widget.drawn["chosen"] == widget.chosen:
+            done.set()
+
+    widget.observe(look, names="drawn")
+    look()
+    assert done.wait(60)
+    widget.unobserve(look, names="drawn")
 
 
 def test_live_figure_redraws_with_the_chosen_settings():
-    widget = live(height=[0.5, 1.0, 3.0])
-    assert widget.picture == nn._png(line())
-    widget.chosen = [2]
-    assert widget.shown == [2]
-    assert widget.picture == redrawn(3.0)
-    assert widget.description == line(height=3.0).get_label()
+    widget = live(line, height=[0.5, 1.0, 3.0])
+    assert widget.drawn["picture"] == redrawn(1.0)
+    for place, height in ((2, 3.0), (1, 1.0), (0, 0.5)):
+        widget.chosen = [place]
+        settle(widget)
+        assert widget.drawn["picture"] == redrawn(height)
+        assert widget.drawn["description"] == line(height).get_label()
     assert [c["texts"] for c in widget.controls] == [["0.5", "1", "3"]]
 
 
@@ -298,18 +314,17 @@ def test_error_in_a_live_figure_is_told_and_goes_away():
         return line(height)
 
     widget = live(draw, height=[1.0, 2.0])
-    before = widget.picture
-    widget.chosen = [1]
-    assert widget.error == "ZeroDivisionError: no height"
-    assert widget.picture == before
-    assert widget.shown == [1]  # nothing to wait for
-    widget.chosen = [0]
-    assert widget.error == ""
+    before = widget.drawn["picture"]
+    for place, error in ((1, "ZeroDivisionError: no height"), (0, "")):
+        widget.chosen = [place]
+        settle(widget)
+        assert widget.drawn["error"] == error
+        assert widget.drawn["picture"] == before
 
 
-def test_overtaken_run_is_dropped():
+def test_overtaken_run_is_dropped_whichever_thread_moves_the_slider():
     started, go_on = threading.Event(), threading.Event()
-    epochs = []
+    epochs, shown = [], []
 
     def draw(rate=1.0, on_epoch=None):
         if rate == 2:
@@ -321,24 +336,26 @@ def test_overtaken_run_is_dropped():
             epochs.append((rate, epoch))
         return line(rate)
 
+    def move(place):
+        async def moved():  # as a kernel's message: on a thread with a loop of its own
+            widget.chosen = [place]
+
+        mover = threading.Thread(target=asyncio.run, args=[moved()])
+        mover.start()
+        mover.join()
+
     widget = live(draw, rate=[1.0, 2.0, 3.0, 4.0])
-    shown = []
-    widget.observe(lambda change: shown.append(change["new"]), "shown")
+    widget.observe(lambda change: shown.append(change["new"]["chosen"]), "drawn")
     epochs.clear()
-
-    async def move():
-        widget.chosen = [1]
-        await asyncio.to_thread(started.wait, 60)
-        widget.chosen = [2]  # overtaken before it begins
-        widget.chosen = [3]
-        go_on.set()
-        while asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-
-    asyncio.run(move())
+    move(1)
+    assert started.wait(60)
+    move(2)  # overtaken before it begins
+    move(3)
+    go_on.set()
+    settle(widget)
     assert epochs == [(4.0, epoch) for epoch in range(3)]
     assert shown == [[3]]
-    assert widget.picture == redrawn(4.0)
+    assert widget.drawn["picture"] == redrawn(4.0)
 
 
 @pytest.mark.parametrize("values", [[2.0, 3.0], []])
@@ -351,7 +368,7 @@ def test_slider_without_its_start_is_refused(values):
 
 def test_where_nothing_is_live_the_figure_stands_still(folder, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *args, **_: shown.extend(args))
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
     nn.show_live(line, "live", height=[1.0, 2.0])
     assert VIEW in shown[0]
     monkeypatch.setitem(sys.modules, "anywidget", None)

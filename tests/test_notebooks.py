@@ -119,19 +119,25 @@ def test_first_cell_fetches_the_project_on_colab_and_does_nothing_elsewhere(
     assert cell.id == "colab"
     assert cell.source == code_cells("01_exploration")[0].source
     ran = []
-    monkeypatch.setattr("subprocess.run", lambda command, check: ran.append((command, check)))
+
+    def run_command(command, check):
+        ran.append(command[1])
+        assert check
+        if command[1] == "clone":
+            assert "where it is" in command
+            (tmp_path / "project").mkdir()
+            (tmp_path / "project" / "nn_helpers.py").touch()
+
+    monkeypatch.setattr("subprocess.run", run_command)
     monkeypatch.setattr("builtins.input", lambda _: "where it is")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "nn_helpers.py").touch()
     exec(cell.source)
     assert ran == []
     monkeypatch.setitem(sys.modules, "google.colab", None)
-    for _ in range(2):  # a second time there is nothing left to do
+    for folder, done in ((tmp_path, 2), (tmp_path / "project", 2), (tmp_path, 3)):
+        os.chdir(folder)  # from the start, once more, and after a restart of the kernel
         exec(cell.source)
-        assert [command[1] for command, _ in ran] == ["clone", "-m"]
-        assert all(check for _, check in ran)
-        assert "where it is" in ran[0][0]
+        assert ran == ["clone", "-m", "-m"][:done]
         assert os.getcwd() == str(tmp_path / "project")
 
 
