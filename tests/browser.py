@@ -205,8 +205,7 @@ def test_last_setting_is_the_one_that_is_drawn(tabs):
 
 def test_reloaded_page_goes_on(tabs):
     tab = tabs["03_training"]
-    tab.get_by_role("menuitem", name="File", exact=True).click()
-    tab.get_by_role("menuitem", name="Save Notebook", exact=True).click()
+    tab.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     tab.reload()
     figure = tab.locator(".live-figure")
     figure.locator("img[src^='blob:']").wait_for(timeout=60_000)
