@@ -848,10 +848,10 @@ EQUATIONS = (
 
 
 class TrainingRun(NamedTuple):
-    """What `train` returns: the trained `Parameters`, and a DataFrame with a row an epoch."""
+    """What `train` returns: the trained `Parameters`, and columns with a value an epoch."""
 
     parameters: Parameters
-    history: pd.DataFrame
+    history: dict[str, list[float]]
 
 
 def minibatches(
@@ -918,7 +918,8 @@ def train(
     -------
     TrainingRun
         The history has the columns ``epoch``, ``loss``, ``accuracy`` and, with `validation`,
-        ``validation_loss`` and ``validation_accuracy``. Training figures are taken as each
+        ``validation_loss`` and ``validation_accuracy``, each a list with a value an epoch;
+        ``pd.DataFrame(run.history)`` makes a table of it. Training figures are taken as each
         example is met during the epoch, just before the update that learns from it, so they
         lag half an epoch behind the validation figures, which are taken at its end.
 
@@ -939,7 +940,7 @@ def train(
     learning_rate = X.dtype.type(learning_rate)
     y = y.astype(X.dtype)
     parameters = initialize_parameters(X.shape[1], n_hidden, rng=rng, dtype=X.dtype.type)
-    rows = []
+    history: dict[str, list[float]] = {}
     logits = np.empty_like(y)
     for epoch in range(1, epochs + 1):
         for batch in minibatches(len(y), batch_size, rng=rng):
@@ -952,12 +953,11 @@ def train(
         if validation is not None:
             scores = _loss_and_accuracy(forward(validation[0], parameters).z2, validation[1])
             row.update({f"validation_{name}": value for name, value in scores.items()})
-        rows.append(row)
+        for name, value in row.items():
+            history.setdefault(name, []).append(value)
         if on_epoch is not None:
             on_epoch(row)
-    import pandas as pd
-
-    return TrainingRun(parameters, pd.DataFrame(rows))
+    return TrainingRun(parameters, history)
 
 
 def _loss_and_accuracy(z2: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -1741,23 +1741,28 @@ def _describe_curves(curves: pd.DataFrame, spread: pd.DataFrame | None = None) -
 
 
 @_styled
-def plot_history(history: pd.DataFrame, title: str, learned: np.ndarray | None = None) -> Figure:
+def plot_history(
+    history: Mapping[str, Sequence[float]], title: str, learned: np.ndarray | None = None
+) -> Figure:
     """Draw loss and accuracy over the epochs, side by side, and what units look for.
 
     Parameters
     ----------
-    history : DataFrame
-        From `train`.
+    history : mapping of str to sequence of float
+        Columns with a value an epoch, from `train`.
     title : str
     learned : ndarray, shape (M, 784), optional
         What training added to the weights of hidden units, drawn as up to 16 pictures on one
         scale from dark blue (the most negative) to yellow (the most positive).
     """
+    import pandas as pd
+
     figure, axes = _new_figure(8, 3.4, ncols=2 + (learned is not None))
+    table = pd.DataFrame(history).set_index("epoch")
     said = []
     for axis, measure, unit in zip(axes, ("loss", "accuracy"), (" (nats)", " (share)")):  # noqa: B905
         columns = {measure: "training", f"validation_{measure}": "validation"}
-        curves = history.set_index("epoch").rename(columns=columns)
+        curves = table.rename(columns=columns)
         curves = curves[[name for name in columns.values() if name in curves]]
         _draw_curves(axis, curves)
         axis.set(title=measure.capitalize(), xlabel="epoch", ylabel=measure + unit)

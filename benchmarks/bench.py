@@ -109,9 +109,8 @@ def train_numpy(X: np.ndarray, y: np.ndarray, batch_size: int, epochs: int) -> W
         batch_size=batch_size,
         rng=np.random.default_rng(0),
     )
-    epochs = len(run.history)
     updates = epochs * math.ceil(len(X) / batch_size)
-    return Work(updates, epochs * len(X), float(run.history["loss"].iloc[-1]))
+    return Work(updates, epochs * len(X), run.history["loss"][-1])
 
 
 def train_pytorch(X: np.ndarray, y: np.ndarray, batch_size: int, epochs: int) -> Work:

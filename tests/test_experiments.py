@@ -47,7 +47,7 @@ def small_run(data, *, rng, **settings):
     predicted = nn.predict(X[order[40:]], run.parameters)
     return {
         "accuracy": np.mean(predicted == y[order[40:]]),
-        "loss": run.history["loss"].iloc[-1],
+        "loss": run.history["loss"][-1],
         "first": order[0],
     }
 

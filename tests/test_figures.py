@@ -17,7 +17,7 @@ import nn_helpers as nn
 VIEW = "application/vnd.jupyter.widget-view+json"
 CURVES = pd.DataFrame({"a": [3.0, 1.0], "b": [1.0, 2.0]}, index=[1, 2])
 INTERVALS = pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=["accuracy"])
-HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]})
+HISTORY = {"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]}
 SQUARES = pd.DataFrame([[90.04, 80.0], [99.5, np.nan]], index=[3, 4], columns=[1, 2])
 RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]))
 
