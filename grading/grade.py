@@ -19,6 +19,7 @@ import html
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import secrets
@@ -27,27 +28,30 @@ import sys
 import tempfile
 import threading
 import time
+import tokenize
 import tomllib
 import types
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
 import checks
-import joblib
 import mistune
+import nh3
 import numpy as np
 import runner
 import sandbox
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODULE_BYTES, NOTEBOOK_BYTES, TOTAL_BYTES = 2**20, 10 * 2**20, 40 * 2**20  # more is not read
 NOTEBOOKS, FILES = 12, 5000
+PAGE_BYTES = 20 * 2**20  # of an executed notebook
 NOT_THEIRS = {"__MACOSX", ".ipynb_checkpoints", ".venv", "site-packages", "build", ".git"}
 
 
@@ -87,7 +91,7 @@ def identity(name: str) -> tuple[str, str, str]:
     for form in (r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+)", r"(.+?)_(\d+)_assignsubmission_[a-z]+_?(.*)"):
         if match := re.fullmatch(form, name, re.DOTALL):
             return match[1], match[2], match[3]
-    return name.removesuffix(".zip").removesuffix(".py").removesuffix(".ipynb"), "", name
+    return re.sub(r"(?i)(\.zip|\.py|\.ipynb)$", "", name), "", name
 
 
 def collect(folder: Path) -> list[Work]:
@@ -112,13 +116,16 @@ def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
         reason = str(error) if type(error) is ValueError else getattr(error, "strerror", "")
         reason = reason or f"it can't be read ({type(error).__name__})"
         return Work(who, number, None, (), reason, tuple(notes))
-    notebooks = {}
+    notebooks: dict[str, str] = {}
     for name, data in files:
-        if name.endswith(".ipynb"):
+        if name.lower().endswith(".ipynb"):
             try:
-                notebooks[Path(name).name] = data.decode("utf-8-sig")
+                text = data.decode("utf-8-sig")
             except UnicodeDecodeError:
                 notes.append(f"{name} is not UTF-8 text and was not executed")
+                continue
+            short = Path(name).name  # two of one name are told apart by their folders
+            notebooks[short if notebooks.get(short, text) == text else name] = text
     return Work(who, number, source, tuple(sorted(notebooks.items())), "", tuple(notes))
 
 
@@ -144,7 +151,8 @@ def files_of(path: Path, name: str, notes: Notes) -> Iterator[tuple[str, bytes]]
     elif not stat.S_ISREG(status.st_mode):
         raise ValueError("it is neither a file nor a folder")
     elif name.lower().endswith(".zip"):
-        yield from zipped_files(path, notes)
+        with path.open("rb") as stream:
+            yield from zipped_files(stream, notes)
     elif wanted(name):
         with path.open("rb") as stream:
             yield from limited(stream, name, notes)
@@ -152,19 +160,32 @@ def files_of(path: Path, name: str, notes: Notes) -> Iterator[tuple[str, bytes]]
 
 def wanted(name: str) -> bool:
     """Say whether a file can matter: a module or a notebook, and not a tool's own copy."""
-    return name.endswith((".py", ".ipynb")) and not NOT_THEIRS & set(Path(name).parts)
+    return name.lower().endswith((".py", ".ipynb")) and not NOT_THEIRS & set(Path(name).parts)
 
 
-def zipped_files(path: Path, notes: Notes) -> Iterator[tuple[str, bytes]]:
-    """Read from a zip, never more of it than is wanted, whatever it says about itself."""
+def zipped_files(file: Any, notes: Notes, outer: str = "") -> Iterator[tuple[str, bytes]]:
+    """Read from a zip, never more of it than is wanted, whatever it says about itself.
+
+    A zip within it is read too, but none within that.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if wanted(name)]
-            if len(names) > FILES:
+        with zipfile.ZipFile(file) as archive:
+            # Some programs write backslashes. One name can stand for several members.
+            members = [(m.filename.replace("\\", "/"), m) for m in archive.infolist()]
+            inner = [m for m in members if m[0].lower().endswith(".zip") and not outer]
+            members = [m for m in members if wanted(m[0])]
+            if len(members) + len(inner) > FILES:
                 raise ValueError(f"the zip holds more than {FILES} files")
-            for name in names:
-                with archive.open(name) as stream:
-                    yield from limited(stream, name, notes)
+            for name, member in members:
+                with archive.open(member) as stream:
+                    yield from limited(stream, outer + name, notes)
+            for name, member in inner:
+                with archive.open(member) as stream:
+                    data = stream.read(max(notes.bytes_left, 0) + 1)
+                notes.bytes_left -= len(data)
+                if notes.bytes_left < 0:
+                    raise ValueError(f"there are more than {TOTAL_BYTES // 2**20} MB in it")
+                yield from zipped_files(io.BytesIO(data), notes, f"{name}/")
     except ValueError:
         raise
     except Exception as error:  # each compression has errors of its own
@@ -173,7 +194,7 @@ def zipped_files(path: Path, notes: Notes) -> Iterator[tuple[str, bytes]]:
 
 def limited(stream: Any, name: str, notes: Notes) -> Iterator[tuple[str, bytes]]:
     """Read a stream up to the limit for its kind of file, or note that it is too long."""
-    is_notebook = name.endswith(".ipynb")
+    is_notebook = name.lower().endswith(".ipynb")
     bound = NOTEBOOK_BYTES if is_notebook else MODULE_BYTES
     data = stream.read(bound + 1)
     notes.bytes_left -= len(data)
@@ -190,13 +211,9 @@ def limited(stream: Any, name: str, notes: Notes) -> Iterator[tuple[str, bytes]]
 
 def find_module(files: list[tuple[str, bytes]]) -> str:
     """Return the text of nn_helpers.py, or raise ValueError where it isn't clear which it is."""
-    modules = {name: data for name, data in files if name.endswith(".py")}
-    named = [
-        (name, data)
-        for name, data in files
-        if re.fullmatch(r"nn_helpers([-_ ]?\(?\d+\)?)?\.py", Path(name).name)
-    ]
-    candidates = named or list(modules.items())
+    modules = [(name, data) for name, data in files if name.lower().endswith(".py")]
+    form = r"(?i)nn_helpers([-_ ]?\(?\d+\)?)?\.py"
+    candidates = [m for m in modules if re.fullmatch(form, Path(m[0]).name)] or modules
     if not candidates:
         raise ValueError("there is no nn_helpers.py to grade")
     if len({data for _, data in candidates}) > 1:
@@ -206,9 +223,13 @@ def find_module(files: list[tuple[str, bytes]]) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError(f"{clean(name)} is saved as UTF-16; Python reads UTF-8")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        encoding, lines = tokenize.detect_encoding(io.BytesIO(data).readline)
+        source = data.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
         raise ValueError(f"{clean(name)} is not UTF-8 text") from error
+    if lines and not encoding.startswith("utf-8"):  # from here on it is
+        source = re.sub(r"coding[:=][ \t]*[-\w.]+", "coding: utf-8", source, count=1)
+    return source
 
 
 def clean(text: str) -> str:
@@ -220,11 +241,6 @@ def clean(text: str) -> str:
 
 
 # Grading --------------------------------------------------------------------------------
-
-
-# The checks that ask whether a function changes what it is given. For all others it must not
-# reach the arrays that they compare with.
-WRITES_BACK = ("inputs_stay_unchanged", "validation_is_watched_and_not_learned")
 
 
 class Assignment(NamedTuple):
@@ -248,18 +264,20 @@ class Assignment(NamedTuple):
 
 
 def prepare(seed: int, trusted: bool) -> Assignment:
-    """Draw the input of a run from its seed: above all hands that no student has seen."""
+    """Draw the input of a run from its seed: two digits, and hands that no student has seen."""
     with np.load(PROJECT / "data" / "sign_digits.npz") as file:
         images, labels, signers = file["dataset"], file["labels"], file["signers"]
-    known = np.isin(labels, (6, 8)) & (signers < 150)  # enough, and quick
+    rng = np.random.default_rng(seed)
+    pair = rng.permutation(checks.PAIRS)[0]
+    known = np.isin(labels, pair) & (signers < 150)  # enough, and quick
     fresh_images, fresh_labels, _ = load_renderer().render_signers(100, seed)
-    # In random order: as rendered, every other picture shows an 8.
-    new = np.random.default_rng(seed).permutation(np.flatnonzero(np.isin(fresh_labels, (6, 8))))
+    # In random order: as rendered, every other picture shows the second digit.
+    new = rng.permutation(np.flatnonzero(np.isin(fresh_labels, pair)))
     hands = (
         images[known],
-        (labels[known] == 8).astype(np.int8),
+        (labels[known] == pair[1]).astype(np.int8),
         fresh_images[new],
-        (fresh_labels[new] == 8).astype(np.int8),
+        (fresh_labels[new] == pair[1]).astype(np.int8),
     )
     return Assignment(
         seed=seed,
@@ -283,10 +301,10 @@ def load_reference(source: str) -> types.ModuleType:
 
 
 @functools.cache
-def prove(trusted: bool) -> None:
-    """Probe the sandbox once in each process."""
+def prove(trusted: bool, paths: tuple[Path, ...] = ()) -> None:
+    """Probe the sandbox once in each process; `paths` are what nobody may find in it."""
     if not trusted:
-        sandbox.probe()
+        sandbox.probe((Path(__file__), Path(checks.__file__), *paths))
 
 
 def grade(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
@@ -327,10 +345,9 @@ def bounded_memory() -> Iterator[None]:
 def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
     """Grade one submission; see `grade`."""
     reference = load_reference(assignment.reference)
-    functions = {name for criterion in assignment.rubric for name in criterion.functions}
     results = []
     with sandbox.Submission(
-        work.source or "", reference, functions, assignment.limits, trusted=assignment.trusted
+        work.source or "", reference, assignment.limits, trusted=assignment.trusted
     ) as submission:
         for criterion in assignment.rubric:
             check = checks.CHECKS[criterion.check]
@@ -339,11 +356,9 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
             # Another text gets another random input: what leaks from one is useless to the next.
             text = f"{assignment.seed} {criterion.check} {work.source}"
             seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-            submission.own = set(criterion.functions)
-            submission.writes_back = criterion.check in WRITES_BACK
-            problem = work.problem or problem_of(check, submission, seed)
+            problem = work.problem or problem_of(check, submission, criterion.functions, seed)
             if problem is not None and criterion.blame:
-                submission.wrong |= submission.own
+                submission.wrong |= set(criterion.functions)
             results.append(
                 {
                     "part": criterion.part,
@@ -352,22 +367,33 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
                     "points": criterion.points if problem is None else 0,
                     "max": criterion.points,
                     "message": "" if problem is None else problem or "this does not hold",
+                    "timed_out": submission.timed_out,
                 }
             )
     return results
 
 
-def problem_of(check: checks.Check, submission: sandbox.Submission, seed: int) -> str | None:
-    """Run one check and return what is wrong in words that may be shown to the student."""
-    try:
-        checks.run(check, submission, seed)
-    except sandbox.NoSandbox:
-        raise  # no fault of the student's
-    except (AssertionError, FloatingPointError, ZeroDivisionError) as error:
-        return str(error)
-    except Exception:  # what the check stumbled over would tell of the check
-        return "what the functions return does not fit together"
-    return None
+def problem_of(
+    check: checks.Check, submission: sandbox.Submission, functions: list[str], seed: int
+) -> str | None:
+    """Run one check, and once more with other input if it fails.
+
+    Returned is what is wrong in words that may be shown to the student, or None.
+    """
+    problem = None
+    for attempt in range(checks.ATTEMPTS):
+        with submission.functions(functions) as nn:
+            try:
+                checks.run(check, nn, seed, attempt)
+            except sandbox.NoSandbox:
+                raise  # no fault of the student's
+            except (AssertionError, FloatingPointError, ZeroDivisionError) as error:
+                problem = str(error)
+            except Exception:  # what the check stumbled over would tell of the check
+                problem = "what the functions return does not fit together"
+            else:
+                return None
+    return problem
 
 
 def execute(name: str, work: Work, assignment: Assignment) -> str:
@@ -379,15 +405,29 @@ def execute(name: str, work: Work, assignment: Assignment) -> str:
         "notebook": dict(work.notebooks)[name],
         "files": {path: base64.b64encode(data).decode() for path, data in files.items()},
     }
-    with sandbox.Sandbox(limits, trusted=assignment.trusted, notebooks=True) as box:
+    with (
+        sandbox.Sandbox(limits, trusted=assignment.trusted, notebooks=True) as box,
+        box.child() as child,
+    ):
         try:
-            reply, _ = box.request(message, limits.notebook_seconds, limit=2 * TOTAL_BYTES)
+            reply, _ = child.request(message, limits.notebook_seconds, limit=PAGE_BYTES)
             if isinstance(reply.get("html"), str):
-                return reply["html"]
+                # Text, tables and pictures; nothing that runs, or that opens a connection.
+                return nh3.clean(reply["html"], **KEPT)
         except EOFError:
-            if box.timed_out:
+            if child.timed_out:
                 return f"<p>This notebook took longer than {limits.notebook_seconds:g} s.</p>"
-    return "<p>This notebook could not be executed.</p>"
+    return (
+        "<p>This notebook could not be executed, or its page is larger than "
+        f"{PAGE_BYTES // 2**20} MB.</p>"
+    )
+
+
+KEPT = {
+    "attributes": {"*": {"class", "colspan", "rowspan", "scope"}, "img": {"src", "alt"}},
+    "url_schemes": {"data"},
+    "tags": nh3.ALLOWED_TAGS - {"a", "area", "map"},
+}
 
 
 # Results --------------------------------------------------------------------------------
@@ -535,16 +575,39 @@ def table(rows: list[list[Any]], delimiter: str = ",") -> str:
 
 
 def read_table(path: Path) -> tuple[list[list[str]], str]:
-    """Read a CSV as spreadsheets and learning platforms write it; return rows and delimiter."""
+    """Read a CSV as spreadsheets and learning platforms write it; return its rows and its text."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode()
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a CSV in UTF-8") from error
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)  # a spreadsheet writes its country's
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) or [[]], delimiter
+    plain = io.StringIO(text.removeprefix(BOM), newline="")
+    return list(csv.reader(plain, delimiter=delimiter_of(text))) or [[]], text
+
+
+BOM = "\ufeff"
+
+
+def delimiter_of(text: str) -> str:
+    """Return what stands between a table's cells: a spreadsheet writes its country's."""
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def filled(text: str, rows: list[list[str]]) -> str:
+    """Return a CSV's text with the values of `rows`. What is the same keeps every byte."""
+    delimiter = delimiter_of(text)
+    cell = rf'("(?:[^"]|"")*"|[^"\r\n{delimiter}]*)(\r\n|[\r\n{delimiter}]|\Z)'
+    start = len(BOM) * text.startswith(BOM)
+    parts, place = [text[:start]], [0, 0]
+    for old, end in re.findall(cell, text[start:]):
+        row = rows[place[0]] if place[0] < len(rows) else []
+        value = row[place[1]] if place[1] < len(row) else ""
+        bare = old[1:-1].replace('""', '"') if old.startswith('"') else old
+        quoted = '"' * (old.startswith('"') or delimiter in value)
+        parts += [old if value == bare else f"{quoted}{value}{quoted}", end]
+        place = [place[0], place[1] + 1] if end == delimiter else [place[0] + 1, 0]
+    return "".join(parts)
 
 
 MARKS = ["folder", "student", "points"]
@@ -585,13 +648,25 @@ def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: s
     return fill(rows, totals, header.index(chosen[0]), [header.index(key) for key in keys])
 
 
-def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]]) -> list[Work]:
-    """Fill in Moodle's grading worksheet; return the students that it does not know."""
+# What Moodle calls the grade: English, German, French, Spanish, Italian, Dutch, Portuguese, Polish.
+GRADE = {"Grade", "Bewertung", "Note", "Calificación", "Valutazione", "Cijfer", "Nota", "Ocena"}
+
+
+def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> list[Work]:
+    """Fill in Moodle's grading worksheet; return the students that it does not know.
+
+    Its columns have names in the language of the course. The first one identifies: it holds a
+    word and the number that the names of the submissions hold too.
+    """
     header = rows[0]
-    if "Identifier" not in header or "Grade" not in header:
-        raise ValueError("the Moodle worksheet needs the columns Identifier and Grade")
-    keys = [k for k in ("Identifier", "Email address", "Full name") if k in header]
-    return fill(rows, totals, header.index("Grade"), [header.index(key) for key in keys])
+    chosen = [i for i, name in enumerate(header) if name in ({column} if column else GRADE)]
+    people = [row for row in rows[1:] if row]
+    if len(chosen) != 1 or not all(re.fullmatch(r"\D*\d+", row[0].strip()) for row in people):
+        raise ValueError(
+            "the Moodle worksheet needs a first column with numbers of participants and a column "
+            f"for the grade; it has {', '.join(header)}. --column NAME says which one is the grade"
+        )
+    return fill(rows, totals, chosen[0], [i for i in range(len(header)) if i != chosen[0]])
 
 
 def fill(
@@ -628,33 +703,56 @@ def fill(
 # The command ----------------------------------------------------------------------------
 
 
-def tied(parent: int, function: Callable, *arguments: Any) -> Any:
-    """Call a function in a worker process that ends when the grader does, even by kill -9."""
+def tie(parent: int) -> None:
+    """Let a worker process end when the grader does, even by kill -9; keep it to one core."""
+    threadpool_limits(1)
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    if os.getppid() == parent and not any(t.name == "watch" for t in threading.enumerate()):
-        threading.Thread(target=watch, name="watch", daemon=True).start()
-    return function(*arguments)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def local_pool(jobs: int) -> Iterator[futures.Executor]:
+    """Yield what calls functions in so many processes of this machine; -1 means one a core."""
+    if jobs == 1:
+        with futures.ThreadPoolExecutor(1) as pool:
+            yield pool
+        return
+    # A fork ties itself to this process at once, however early this one is killed.
+    method = "fork" if sys.platform == "linux" else None
+    jobs = os.cpu_count() if jobs < 0 else jobs
+    context = multiprocessing.get_context(method)
+    with futures.ProcessPoolExecutor(jobs, context, tie, (os.getpid(),)) as pool:
+        yield pool
 
 
 def in_parallel(
-    function: Callable, tasks: dict[Any, tuple], jobs: int, description: str
+    function: Callable,
+    tasks: Iterable[tuple[Any, tuple]],
+    total: int,
+    pool: futures.Executor,
+    description: str,
+    at_once: int = 100,
 ) -> Iterator[tuple[Any, Any]]:
-    """Call a function for each task, on all cores or a cluster; yield results as they come."""
+    """Call a function for each task; yield keys and results as they come.
 
-    def numbered(parent: int, key: Any, *arguments: Any) -> tuple[Any, Any]:
-        return key, tied(parent, function, *arguments)
-
-    parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
-    calls = (joblib.delayed(numbered)(os.getpid(), key, *task) for key, task in tasks.items())
-    with tqdm(total=len(tasks), desc=description, disable=not tasks) as progress:
-        for key, result in parallel(calls):
-            progress.update()
-            yield key, result
+    Only so many tasks at once leave this process: they are large, and a class can be.
+    """
+    waiting, running = iter(tasks), {}
+    with tqdm(total=total, desc=description, disable=not total) as progress:
+        while True:
+            for key, task in itertools.islice(waiting, at_once - len(running)):
+                running[pool.submit(function, *task)] = key
+            if not running:
+                return
+            done, _ = futures.wait(running, return_when=futures.FIRST_COMPLETED)
+            for future in done:
+                progress.update()
+                yield running.pop(future), future.result()
 
 
 def canary(assignment: Assignment) -> dict[str, tuple[Work, Assignment]]:
@@ -668,6 +766,12 @@ def canary(assignment: Assignment) -> dict[str, tuple[Work, Assignment]]:
     return {
         name: (Work(name, "", source, (), "", ()), assignment) for name, source in sources.items()
     }
+
+
+def reference_files() -> tuple[Path, ...]:
+    """Return what a submission would like to read."""
+    names = ("nn_helpers.py", "grading/mutants.py", "grading/rubric.toml", "notebooks")
+    return tuple(PROJECT / name for name in names)
 
 
 def require_canary(results: dict[str, list[dict[str, Any]]]) -> None:
@@ -702,7 +806,7 @@ def stored(path: Path, key: str) -> dict[str, Any] | None:
     return record if record.get("key") == key else None
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     """Grade the folder; raise ValueError or NoSandbox if that can't be done."""
     works = collect(arguments.folder)
     if not works:
@@ -713,9 +817,7 @@ def run(arguments: argparse.Namespace) -> None:
     keys = {w: hashlib.sha256(f"{version} {w!r}".encode()).hexdigest() for w in works}
     folders = {work: output / "students" / work.slug for work in works}
     records = {work: stored(folders[work] / "record.json", keys[work]) for work in works}
-    todo = {
-        work: (work._replace(notebooks=()), assignment) for work in works if records[work] is None
-    }
+    todo = [work for work in works if records[work] is None]
     pages = {
         (work, name): folders[work] / "notebooks" / page_name(name)
         for work in works
@@ -723,16 +825,29 @@ def run(arguments: argparse.Namespace) -> None:
     }
     old = {at: at_path for at, at_path in pages.items() if not has_key(at_path, keys[at[0]])}
     if todo or old:
-        prove(trusted)
+        prove(trusted, (*reference_files(), *sorted(arguments.folder.resolve().iterdir())[:3]))
         canaries = canary(assignment)
-        require_canary(dict(in_parallel(grade, canaries, arguments.jobs, "canary")))
-    for work, results in in_parallel(grade, todo, arguments.jobs, "grading"):
+        require_canary(dict(in_parallel(grade, canaries.items(), 2, pool, "canary")))
+    again = []
+
+    def keep(work: Work, results: list[dict[str, Any]]) -> None:
         records[work] = {"key": keys[work], **record_of(work, results, assignment)}
-        text = json.dumps(records[work], indent=1)
-        write(folders[work] / "record.json", text)
+        write(folders[work] / "record.json", json.dumps(records[work], indent=1))
+
+    def tasks(some: list[Work]) -> Iterator[tuple[Work, tuple]]:
+        return ((work, (work._replace(notebooks=()), assignment)) for work in some)
+
+    for work, results in in_parallel(grade, tasks(todo), len(todo), pool, "grading"):
+        if any(result["timed_out"] for result in results):
+            again.append(work)
+        else:
+            keep(work, results)
+    # What ran out of time may have waited for others: it gets the machine for itself.
+    for work, results in in_parallel(grade, tasks(again), len(again), pool, "alone", at_once=1):
+        keep(work, results)
     report(works, records, folders, arguments)
-    tasks = {(work, name): (name, work, assignment) for work, name in old}
-    for (work, name), content in in_parallel(execute, tasks, arguments.jobs, "notebooks"):
+    executed = (((work, name), (name, work, assignment)) for work, name in old)
+    for (work, name), content in in_parallel(execute, executed, len(old), pool, "notebooks"):
         page = notebook_page(name, work.student, content)
         write(old[work, name], f"{page}<!-- {keys[work]} -->\n")
 
@@ -793,18 +908,20 @@ def report(
     write(output / "presentation.csv", table([MARKS, *by_hand]))
     for name in ("canvas", "moodle"):
         if source := getattr(arguments, name):
-            sheet, delimiter = read_table(source)
-            known = (arguments.column,) if name == "canvas" else ()
-            unknown = {"canvas": fill_canvas, "moodle": fill_moodle}[name](sheet, totals, *known)
-            write(output / f"{name}.csv", table(sheet, delimiter))
+            sheet, text = read_table(source)
+            fill_in = {"canvas": fill_canvas, "moodle": fill_moodle}[name]
+            unknown = fill_in(sheet, totals, arguments.column)
+            write(output / f"{name}.csv", filled(text, sheet))
             for work in unknown:
                 print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
     unmarked = sum(not marks.get(work.slug) for work in works)
-    problems = sum(bool(records[work]["problem"]) for work in works)
+    problems = [work for work in works if records[work]["problem"]]
     points = [records[work]["points"] for work in works]
     print(f"{len(works)} submissions, median {np.median(points):g} of {records[works[0]]['max']}")
     if problems:
-        print(f"{problems} could not be graded: see the notes in {output / 'grades.csv'}")
+        print(f"{len(problems)} could not be graded:")
+    for work in problems:
+        print(f"  {clean(work.student)}: {clean(records[work]['problem'])}")
     if unmarked:
         print(
             f"{hand} is not marked for {unmarked}: fill in {output / 'presentation.csv'}, then run"
@@ -825,7 +942,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--jobs", type=int, default=-1, help="submissions at a time; default: one a core")
     add("--seed", type=int, help="of the random input; default: that of the last run, or a new one")
     add("--canvas", type=Path, metavar="CSV", help="gradebook exported by Canvas, to fill in")
-    add("--column", default="", help="the assignment in it, if it has several")
+    add("--column", default="", help="the assignment in it, if it has several; or Moodle's grade")
     add("--moodle", type=Path, metavar="CSV", help="grading worksheet exported by Moodle")
     add("--skip-notebooks", action="store_true", help="grade nn_helpers.py only")
     add("--dask", metavar="ADDRESS", help="of a dask scheduler, to grade on its workers")
@@ -835,6 +952,7 @@ def main(argv: list[str] | None = None) -> int:
         help="run them WITHOUT a sandbox, with all your rights",
     )
     arguments = parser.parse_args(argv)
+    tqdm.monitor_interval = 0  # a thread less, so that processes can be forked
     if not arguments.folder.is_dir():
         parser.error(f"folder must be a folder of submissions, got {arguments.folder}")
     if arguments.seed is not None and not 0 <= arguments.seed < 2**62:
@@ -842,9 +960,11 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.jobs == 0:
         parser.error("--jobs must not be 0; -1 means one a core")
     try:
-        with cluster(arguments.dask, arguments.trust_submissions):
-            run(arguments)
-    except BrokenExecutor:
+        trusted = arguments.trust_submissions
+        workers = cluster(arguments.dask, trusted) if arguments.dask else local_pool(arguments.jobs)
+        with workers as pool:
+            run(arguments, pool)
+    except futures.BrokenExecutor:
         print("A worker process was killed from outside: run this again, what is", file=sys.stderr)
         print("finished is kept.", file=sys.stderr)
         return 1
@@ -858,11 +978,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def cluster(address: str | None, trusted: bool) -> Iterator[None]:
-    """Send what joblib runs to a dask cluster, whose workers have proved their sandboxes."""
-    if address is None:
-        yield
-        return
+def cluster(address: str, trusted: bool) -> Iterator[futures.Executor]:
+    """Yield what calls functions on a dask cluster whose workers have proved their sandboxes."""
     try:
         from dask.distributed import Client
     except ImportError as error:
@@ -877,8 +994,8 @@ def cluster(address: str | None, trusted: bool) -> Iterator[None]:
         for worker, problem in proofs.items():
             if problem is not None:
                 raise sandbox.NoSandbox(f"worker {worker}: {problem}")
-        with joblib.parallel_config("dask"):
-            yield
+        with client.get_executor(pure=False) as pool:
+            yield pool
 
 
 def proof(trusted: bool) -> str | None:

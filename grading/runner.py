@@ -1,21 +1,34 @@
 """What runs inside the sandbox: it loads a submission and calls its functions when asked to.
 
+The first process here imports NumPy, and then nothing of a student's. For every check it forks a
+child, which gives up its rights, loads the submission and talks to the grader over a line of its
+own. So no check's process has seen another check.
+
 Requests come in and answers go out as messages: four bytes of length, then JSON, then the bytes of
 its arrays. Nothing is pickled. Neither the checks nor the reference nor any random number of the
-grader is in here. The student's code shares this process and may do to it what it likes: all
-it can change are its own answers, and those are judged outside.
+grader is in here. The student's code shares its process with `Submission` and may do to it what
+it likes: all it can change are its own answers, and those are judged outside.
 
 This file is not imported in the sandbox but given to the interpreter as text. The grader
 imports it for `encode`, `decode`, `send` and `receive`.
 """
 
 import base64
+import builtins
 import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.abc
+import importlib.machinery
 import io
 import json
 import linecache
+import marshal
 import math
 import os
+import signal
+import socket
 import struct
 import sys
 import types
@@ -23,8 +36,12 @@ import warnings
 
 MESSAGE_BYTES = 16 * 2**20  # what a message and its arrays may hold together
 SIDE = 10**6  # of an array
+DIGITS = 20  # of a whole number
 DTYPES = {"|b1", "|i1", "|u1", *(f"<{kind}{n}" for kind in "iu" for n in (2, 4, 8)), "<f4", "<f8"}
 NAME = "nn_helpers.py"
+# Packages of the course that no graded function needs: a submission may import them.
+ABSENT = {"IPython", "PIL", "anywidget", "ipywidgets", "joblib", "matplotlib", "mpl_toolkits"}
+ABSENT |= {"pandas", "scipy", "seaborn", "sklearn", "tqdm"}
 
 
 # Messages -------------------------------------------------------------------------------
@@ -50,7 +67,7 @@ def receive(stream, limit=MESSAGE_BYTES):
     (length,) = struct.unpack(">I", read(stream, 4))
     if length > limit:
         raise ValueError(f"{length} bytes are too many")
-    message = json.loads(read(stream, length))
+    message = json.loads(read(stream, length), parse_int=whole)
     if not isinstance(message, dict) or not isinstance(message.get("arrays"), list):
         raise ValueError("a message must be a JSON object that describes its arrays")
     arrays = []
@@ -65,6 +82,13 @@ def receive(stream, limit=MESSAGE_BYTES):
             raise ValueError(f"{length} bytes are too many")
         arrays.append(np.frombuffer(bytearray(read(stream, size)), kind).reshape(shape))
     return message, arrays
+
+
+def whole(digits):
+    """Return a whole number, unless it is one that only costs time."""
+    if len(digits) > DIGITS:
+        raise ValueError("a whole number is too large")
+    return int(digits)
 
 
 def read(stream, size):
@@ -86,10 +110,10 @@ def encode(value, arrays, keep):
         value = float(value) if value.dtype.kind == "f" else value.item()
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, type) and issubclass(value, np.number):
-        return {"type": np.dtype(value).str}
-    if hasattr(value, "iloc") and not hasattr(value, "columns"):  # a column of pandas
-        value = np.asarray(value)
+    if isinstance(value, (type, np.dtype, str)):  # a kind of number, however it is named
+        with contextlib.suppress(TypeError):
+            if np.dtype(value).kind in "biuf":
+                return {"dtype": np.dtype(value).str, "type": isinstance(value, type)}
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         known = value.dtype.str in DTYPES
         arrays.append(np.asarray(value) if known else np.asarray(value, float))
@@ -97,8 +121,6 @@ def encode(value, arrays, keep):
     if isinstance(value, (tuple, list)):
         name = type(value).__name__ if hasattr(value, "_fields") else ""
         return {"tuple": [encode(item, arrays, keep) for item in value], "name": name}
-    if hasattr(value, "iloc") and hasattr(value, "columns"):  # a DataFrame
-        value = {name: np.asarray(value[name]) for name in value.columns}
     if isinstance(value, dict):
         table = {str(name): encode(item, arrays, keep) for name, item in value.items()}
         return {"table": table}
@@ -118,8 +140,9 @@ def decode(value, arrays, make_tuple, fetch):
         raise ValueError("an unknown kind of value")
     if "array" in value:
         return arrays[value["array"]]
-    if "type" in value:
-        return np.dtype(value["type"] if value["type"] in DTYPES else "V").type
+    if "dtype" in value:
+        kind = np.dtype(value["dtype"] if value["dtype"] in DTYPES else "V")
+        return kind.type if value["type"] else kind
     if "tuple" in value:
         items = [decode(item, arrays, make_tuple, fetch) for item in value["tuple"]]
         return make_tuple(str(value["name"]), items)
@@ -129,15 +152,30 @@ def decode(value, arrays, make_tuple, fetch):
     return fetch(value)
 
 
-# Inside the sandbox ---------------------------------------------------------------------
+# Giving up rights -----------------------------------------------------------------------
 
 
-def restrict(limits):
-    """Give up root's rights and what a submission does not need."""
+def become(limits):
+    """Give up root's rights, and make the one place that can be written to."""
+    if limits["tmp"]:
+        libc = ctypes.CDLL(None, use_errno=True)
+        size = f"size={limits['file_bytes']},nr_inodes={limits['files']},mode=1777".encode()
+        no_devices_no_setuid = 6
+        if libc.mount(b"tmpfs", b"/tmp", b"tmpfs", no_devices_no_setuid, size):
+            raise OSError(ctypes.get_errno(), "/tmp can't be made")
+        clear_ambient, nothing = (47, 4), struct.pack("6I", *[0] * 6)
+        libc.prctl(*clear_ambient, 0, 0, 0)
+        if os.getuid() and libc.capset(struct.pack("2I", 0x20080522, 0), nothing):
+            raise OSError(ctypes.get_errno(), "rights can't be given up")
+        os.chdir("/tmp")
     if limits["uid"] and os.getuid() == 0:
         os.setgroups([])
         os.setgid(limits["uid"])
         os.setuid(limits["uid"])
+
+
+def restrict(limits):
+    """Give up what a submission does not need: memory, processes, system calls."""
     try:
         import resource
     except ImportError:  # Windows, where only trusted submissions are run
@@ -146,7 +184,7 @@ def restrict(limits):
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: limits["cpu_seconds"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],
-        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_NOFILE: 64,
     }
     if limits["uid"]:  # in the sandbox; one thread of BLAS needs no further process
         bounds[resource.RLIMIT_AS] = limits["memory_bytes"]
@@ -155,6 +193,56 @@ def restrict(limits):
         hard = resource.getrlimit(name)[1]
         bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         resource.setrlimit(name, (bound, bound))
+    if program := base64.b64decode(limits["filter"]):
+        # The form of prctl(2) and seccomp(2): how many instructions, and where they are.
+        buffer = ctypes.create_string_buffer(program, len(program))
+        filtered = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
+        set_seccomp, mode_filter = 22, 2
+        if ctypes.CDLL(None, use_errno=True).prctl(set_seccomp, mode_filter, filtered, 0, 0):
+            raise OSError(ctypes.get_errno(), "system calls can't be filtered")
+
+
+class StandIn(types.ModuleType):
+    """A package that is not here: it can be imported and set up, and fails where it is used."""
+
+    __path__ = ()
+    loading = True
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return StandIn(f"{self.__name__}.{name}")
+
+    def __call__(self, *args, **kwargs):
+        if StandIn.loading:
+            return self
+        raise ModuleNotFoundError(f"No module named {self.__name__.partition('.')[0]!r}")
+
+    def __getitem__(self, key):
+        return self
+
+    def __setitem__(self, key, value):
+        pass
+
+
+class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds a stand-in for each package that a course's notebook would import."""
+
+    def find_spec(self, name, path=None, target=None):
+        """Return a spec for what is not here, if it belongs to the course."""
+        if name.partition(".")[0] in ABSENT:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        """Return a stand-in."""
+        return StandIn(spec.name)
+
+    def exec_module(self, module):
+        """Do nothing: a stand-in is ready."""
+
+
+# Inside the sandbox ---------------------------------------------------------------------
 
 
 class Submission:
@@ -163,36 +251,46 @@ class Submission:
     def __init__(self, requests, replies):
         self.requests, self.replies = requests, replies
         self.module = types.ModuleType("nn_helpers")
-        self.own, self.kept, self.recorded = {}, [], []
+        self.replaced, self.kept, self.recorded = [], [], []
+
+    def serve(self):
+        """Answer requests until there are no more."""
+        send(self.replies, {"result": None})
+        with contextlib.suppress(EOFError):
+            while True:
+                send(self.replies, *self.answer(*receive(self.requests)))
 
     def answer(self, message, arrays):
         """Do what a message asks for; return the reply and its arrays."""
+        import numpy as np
+
         try:
+            if "compile" in message:
+                code = marshal.dumps(compile(message["compile"], NAME, "exec"))
+                return {"result": None}, [np.frombuffer(code, np.uint8)]
             if "load" in message:
-                return self.load(message["load"]), []
+                return self.load(message["load"], arrays), []
             if "notebook" in message:
                 return run_notebook(message), []
             return self.call(message, arrays)
         except BaseException as error:  # SystemExit and its like are a student's answers too
             return {"error": type(error).__name__, "line": line_of(error)}, []
 
-    def load(self, source):
+    def load(self, source, arrays):
         """Run the student's module once."""
         self.module.__file__ = "/submission/" + NAME
         sys.modules["nn_helpers"] = self.module
         linecache.cache[NAME] = (len(source), None, source.splitlines(True), NAME)
-        exec(compile(source, NAME, "exec"), self.module.__dict__)
+        builtins.get_ipython = StandIn("IPython")  # left over from a notebook
+        exec(marshal.loads(arrays[0].tobytes()), self.module.__dict__)
+        StandIn.loading = False
         return {"result": None}
 
     def call(self, message, arrays):
         """Call one function, with the reference in place of those that are known to be wrong."""
         import numpy as np
 
-        for name, function in self.own.items():
-            setattr(self.module, name, function)
-        self.own = {}
         for name in message["references"]:
-            self.own[name] = getattr(self.module, name, None)
             setattr(self.module, name, self.reference(name))
         name = message["call"]
         if not callable(getattr(self.module, name, None)):
@@ -203,12 +301,8 @@ class Submission:
         with warnings.catch_warnings(), np.errstate(**message["errstate"]):
             warnings.simplefilter("ignore")
             result = getattr(self.module, name)(*args, **kwargs)
-        if hasattr(result, "__next__"):
-            result = list(result)
-        if hasattr(result, "columns"):  # a table of pandas, where an array will do
-            result = np.asarray(result)
-        if result is None and name == "gradient_step":  # it worked in place
-            result = args[0]
+            if hasattr(result, "__next__"):
+                result = list(result)
         replies = []
         own_kind = isinstance(result, dict)  # as a standardizer may be
         reply = {"result": self.keep(result) if own_kind else encode(result, replies, self.keep)}
@@ -332,26 +426,44 @@ def run_notebook(message):
     return {"html": html}
 
 
-def main():
-    """Answer requests until there are no more."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    message = json.loads(requests.readline())
-    sys.path[:0] = message["path"]
-    restrict(message["limits"])
-    import numpy  # noqa: F401 - before the student's code, so that a failure is not theirs
-
+def begin(settings, requests, replies):
+    """Load a submission in this process, with as few rights as it needs, and answer for it."""
+    restrict(settings)
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what the student's code prints goes nowhere
         os.dup2(null, stream)
-    sys.stdin = io.StringIO()
-    submission = Submission(requests, replies)
-    send(replies, {"result": None})
-    while True:
-        try:
-            message, arrays = receive(requests)
-        except EOFError:
-            return
-        send(replies, *submission.answer(message, arrays))
+    os.close(null)
+    sys.stdin, sys.argv = io.StringIO(), [NAME]
+    sys.meta_path.append(StandIns())
+    Submission(requests, replies).serve()
+
+
+def main():
+    """Fork a child for each line that the grader sends; or answer for one submission here."""
+    settings = json.loads(sys.argv[1])
+    sys.path[:0] = settings["path"]
+    become(settings)
+    importlib.import_module("numpy.random")  # a failure would not be the student's
+    if not settings["fork"]:
+        begin(settings, os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
+        return
+    for name in settings["imports"]:  # so that no child has to
+        importlib.import_module(name)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(fileno=os.dup(0)) as control:
+        control.send(b"+")
+        while True:
+            asked, lines, *_ = socket.recv_fds(control, 1, 1)
+            if not asked:
+                return
+            if os.fork() == 0:
+                control.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.write(lines[0], b"+")  # the kernel tells the grader who sends it
+                begin(settings, os.fdopen(lines[0], "rb"), os.fdopen(os.dup(lines[0]), "wb"))
+                os._exit(0)
+            os.close(lines[0])
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """The trusted side of the sandbox: start it, prove it, and call a submission's functions in it.
 
-A submission runs in a process of its own, shut off by bubblewrap: no network, no files but the
-interpreter and a few packages, which it can't change, and limits on memory, time, processes
-and output. Only numbers and arrays cross the line (see ``runner.py``).
+A submission runs in processes of its own, shut off by bubblewrap: no network, no files but the
+interpreter and NumPy, which it can't change, few system calls, and limits on memory, time and
+processes. Only numbers and arrays cross the line (see ``runner.py``).
 """
 
+import base64
 import builtins
 import contextlib
 import errno
 import functools
+import glob
 import importlib.util
 import inspect
 import json
+import math
 import os
 import platform
+import re
+import select
 import shutil
 import socket
 import struct
@@ -23,43 +28,35 @@ import tempfile
 import threading
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import runner
 
 RUNNER = inspect.getsource(runner)
 NOBODY = 65534
 MODULE = runner.NAME
-MOST = 10_000  # examples, units and the like in a check
+MOST = 4_000_000  # numbers that the grader computes at once on a submission's behalf
 Serve = Callable[[dict[str, Any], list[np.ndarray]], tuple[dict[str, Any], list[np.ndarray]]]
-# A submission may import these: pandas for the history that `train` returns, the others for
-# figures and progress bars. SciPy and scikit-learn, which hold the answers, are not there.
-PACKAGES = ("numpy", "pandas", "dateutil", "six", "pytz", "tzdata", "tqdm", "seaborn")
-PACKAGES += ("matplotlib", "contourpy", "cycler", "fontTools", "kiwisolver")
-PACKAGES += ("packaging", "pyparsing", "PIL")
-
-
-# System calls that no submission needs and that would lead around a limit: memory that belongs to
-# no process, keys that outlive it, namespaces, other processes, and doors to the kernel's inside.
-# The numbers are those of Linux on each machine (include/uapi/asm-generic/unistd.h and
-# arch/x86/entry/syscalls/syscall_64.tbl); the first is the machine's own, of AUDIT_ARCH.
-FORBIDDEN = {
-    "x86_64": (
-        *(0xC000003E, 29, 64, 68, 101, 165, 248, 249, 250, 272, 298, 308, 310, 311, 319, 321, 323),
-        *(425, 426, 427, 428, 429, 430, 442, 447),
-    ),
-    "aarch64": (
-        *(0xC00000B7, 194, 190, 186, 117, 40, 217, 218, 219, 97, 241, 268, 270, 271, 279, 280, 282),
-        *(425, 426, 427, 428, 429, 430, 442, 447),
-    ),
-}
+PACKAGES = ("numpy", "tqdm")  # what a submission may use; others it may import
+# What the reference imports: a child that is forked need not do it again.
+IMPORTS = (
+    "functools",
+    "inspect",
+    "pathlib",
+    "re",
+    "statistics",
+    "tempfile",
+    "threading",
+    "zipfile",
+)
 
 
 class Limits(NamedTuple):
-    """How much a submission gets; seconds are those of the clock."""
+    """How much a submission gets; seconds are of computing, and as many again of waiting."""
 
     load_seconds: float = 5
     call_seconds: float = 3
@@ -70,6 +67,7 @@ class Limits(NamedTuple):
     memory_bytes: int = 2**30
     notebook_memory_bytes: int = 4 * 2**30
     file_bytes: int = 64 * 2**20
+    files: int = 2000
 
 
 class NoSandbox(Exception):  # noqa: N818 - a state of the machine
@@ -83,6 +81,68 @@ class SubmissionFailed(AssertionError):  # noqa: N818 - it is the submission's e
     """
 
 
+# System calls ---------------------------------------------------------------------------
+
+# All that a submission may ask of the kernel: its number on x86-64 and on ARM, from Linux's
+# arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h. There is no socket
+# of any family among them, no process, no other process's business, no lock, no second name.
+CALLS = """
+read 0 63, write 1 64, readv 19 65, writev 20 66, pread64 17 67, close 3 57, fstat 5 80,
+newfstatat 262 79, stat 4 -, lstat 6 -, statx 332 291, lseek 8 62, mmap 9 222, mprotect 10 226,
+munmap 11 215, mremap 25 216, brk 12 214, madvise 28 233, rt_sigaction 13 134,
+rt_sigprocmask 14 135, rt_sigreturn 15 139, sigaltstack 131 132, access 21 -, faccessat 269 48,
+faccessat2 439 439, open 2 -, openat 257 56, getdents64 217 61, readlink 89 -, readlinkat 267 78,
+getcwd 79 17, dup 32 23, dup2 33 -, dup3 292 24, getpid 39 172, gettid 186 178, getppid 110 173,
+getuid 102 174, geteuid 107 175, getgid 104 176, getegid 108 177, uname 63 160, sysinfo 99 179,
+getrusage 98 165, times 100 153, clock_gettime 228 113, clock_getres 229 114, gettimeofday 96 169,
+time 201 -, nanosleep 35 101, clock_nanosleep 230 115, sched_yield 24 124,
+sched_getaffinity 204 123, getrandom 318 278, futex 202 98, set_robust_list 273 99, rseq 334 293,
+exit 60 93, exit_group 231 94, restart_syscall 219 128, poll 7 -, ppoll 271 73, select 23 -,
+pselect6 270 72, getrlimit 97 163
+"""
+# A notebook writes files too.
+FILE_CALLS = """
+mkdir 83 -, mkdirat 258 34, rmdir 84 -, unlink 87 -, unlinkat 263 35, rename 82 -, renameat 264 38,
+renameat2 316 276, ftruncate 77 46, fsync 74 82, fdatasync 75 83, chmod 90 -, fchmod 91 52,
+fchmodat 268 53, utimensat 280 88, umask 95 166, pwrite64 18 68, chdir 80 49, fadvise64 221 223
+"""
+# These only with some arguments: to copy a descriptor and to read its flags; to read one's limits.
+FCNTL, PRLIMIT = (72, 25), (302, 261)
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, with CLOEXEC
+MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_…
+
+
+def system_call_filter(*, files: bool) -> bytes:
+    """Return a program for the kernel that refuses all system calls but those above.
+
+    The form is that of classic BPF: (code, jump if true, jump if false, value), as in seccomp(2).
+    """
+    machine = platform.machine()
+    if machine not in MACHINES:
+        raise NoSandbox(f"system calls of a processor of the kind {machine!r} are not known here")
+    column = list(MACHINES).index(machine)
+    lines = (CALLS + "," + FILE_CALLS if files else CALLS).split(",")
+    numbers = [line.split()[1 + column] for line in lines]
+    load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06
+    allow, refuse = (end, 0, 0, 0x7FFF0000), (end, 0, 0, 0x00050000 | errno.EPERM)
+
+    def argument(i: int) -> tuple[int, ...]:  # its lower half
+        return load, 0, 0, 16 + 8 * i
+
+    program = [(load, 0, 0, 4), (equal, 1, 0, MACHINES[machine]), refuse, (load, 0, 0, 0)]
+    program += [(at_least, 0, 1, 0x40000000), refuse]  # the 32-bit names of the same calls
+    asked = [(equal, len(FCNTL_COMMANDS) - i, 0, c) for i, c in enumerate(FCNTL_COMMANDS)]
+    program += [(equal, 0, len(asked) + 3, FCNTL[column]), argument(1), *asked, refuse, allow]
+    # prlimit64(0, …, NULL, …): the process's own, and nothing to set.
+    program += [(equal, 0, 8, PRLIMIT[column]), argument(0), (equal, 0, 4, 0)]
+    program += [argument(2), (equal, 0, 2, 0), (load, 0, 0, 16 + 8 * 2 + 4), (equal, 1, 0, 0)]
+    program += [refuse, allow]
+    numbers = [int(number) for number in numbers if number != "-"]
+    program += [(equal, len(numbers) - i, 0, number) for i, number in enumerate(numbers)]
+    program += [refuse, allow]
+    return b"".join(struct.pack("HBBI", *line) for line in program)
+
+
 # Starting it ----------------------------------------------------------------------------
 
 
@@ -91,32 +151,46 @@ def library_folders() -> list[Path]:
     return [Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
 
 
-def system_call_filter() -> bytes:
-    """Return a program for the kernel that refuses the system calls of `FORBIDDEN`.
-
-    The form is that of classic BPF: (code, jump if true, jump if false, value), as in seccomp(2).
-    """
-    machine, *numbers = FORBIDDEN.get(platform.machine(), (0,))
-    if not machine:
-        return b""
-    load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06
-    allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
-    rest = len(numbers)
-    program = [(load, 0, 0, 4), (equal, 0, rest + 3, machine), (load, 0, 0, 0)]
-    program += [(at_least, rest + 1, 0, 0x40000000)]  # the 32-bit names of the same calls
-    program += [(equal, rest - i, 0, number) for i, number in enumerate(numbers)]
-    program += [(end, 0, 0, allowed), (end, 0, 0, refused)]
-    return b"".join(struct.pack("HBBI", *line) for line in program)
+@functools.cache
+def package_files() -> tuple[Path, ...]:
+    """Return the files and folders of the packages that a submission may use."""
+    found: set[Path] = set()
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec and spec.origin:
+            folder = Path(spec.origin).resolve().parent
+            found |= {folder, *folder.parent.glob(f"{name}.libs")}  # wheels bring libraries
+    return tuple(sorted(found))
 
 
-def command(trusted: bool, notebooks: bool) -> tuple[list[str], list[str]]:
+@functools.cache
+def shared_libraries() -> tuple[str, ...]:
+    """Return the system's libraries that the interpreter and these packages are linked with."""
+    objects = [os.path.realpath(sys.executable)]
+    objects += glob.glob(f"{standard_library()}/lib-dynload/[!_]*.so")
+    objects += glob.glob(f"{standard_library()}/lib-dynload/_[!t]*.so")  # not Tk and its windows
+    objects += [str(p) for folder in package_files() for p in folder.rglob("*.so*")]
+    try:
+        said = subprocess.run(["ldd", *objects], capture_output=True, text=True).stdout
+    except OSError as error:
+        raise NoSandbox(
+            "the program ldd is not there to say which libraries NumPy needs"
+        ) from error
+    found = set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said, flags=re.MULTILINE))
+    inside = tuple(f"{folder}/" for folder in package_files())
+    return tuple(sorted(p for p in found if not os.path.realpath(p).startswith(inside)))
+
+
+def standard_library() -> str:
+    """Return the folder of Python's own modules."""
+    return os.path.dirname(os.path.realpath(os.__file__))
+
+
+def command(notebooks: bool) -> tuple[list[str], list[str]]:
     """Return the command that starts the runner, and the folders where it finds packages."""
-    if trusted:  # the same two processes, without walls
-        return [sys.executable, "-X", "utf8", "-I", "-c", RUNNER], []
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise NoSandbox("bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
-    prefix = os.path.realpath(sys.base_prefix)
     arguments = [bwrap, "--die-with-parent", "--new-session", "--hostname", "sandbox"]
     if os.getuid() == 0:
         # As root, bubblewrap needs no user namespace, and the runner can become somebody else
@@ -126,122 +200,102 @@ def command(trusted: bool, notebooks: bool) -> tuple[list[str], list[str]]:
         arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         arguments += ["--unshare-all", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    # Folders that bubblewrap makes on the way to a bind are closed to others than root.
-    for folder in (*reversed(Path(prefix).parents[:-1]), Path("/packages")):
-        arguments += ["--perms", "0755", "--dir", str(folder)]
-    for path in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", prefix):
-        if not path.startswith(prefix + "/"):
-            arguments += ["--ro-bind-try", path, path]
-    packages = []
+    python, standard = os.path.realpath(sys.executable), standard_library()
+    shown = {path: path for path in (python, standard)}
     if notebooks:
-        for number, folder in enumerate(library_folders()):
-            packages.append(f"/packages/{number}")
-            arguments += ["--ro-bind", str(folder.resolve()), packages[-1]]
+        arguments += ["--cap-add", "CAP_SYS_ADMIN"]  # until /tmp is made
+        folders = {str(Path(path).parent): None for path in shared_libraries()}
+        shown |= {path: path for path in ("/usr/lib", "/lib", *folders)}
+        packages = {f"/packages/{i}": str(p.resolve()) for i, p in enumerate(library_folders())}
+        shown |= packages
         templates = "nbconvert/templates"
-        arguments += ["--perms", "0755", "--dir", "/jupyter", "--perms", "0755", "--dir"]
-        arguments += ["/jupyter/nbconvert", "--ro-bind-try"]
-        arguments += [f"{sys.prefix}/share/jupyter/{templates}", f"/jupyter/{templates}"]
+        shown[f"/jupyter/{templates}"] = f"{sys.prefix}/share/jupyter/{templates}"
+        paths = list(packages)
     else:
-        packages.append("/packages")
-        sources = set()
-        for name in PACKAGES:
-            spec = importlib.util.find_spec(name)
-            if spec and spec.origin:
-                origin = Path(spec.origin).resolve()
-                source = origin.parent if origin.name == "__init__.py" else origin
-                sources |= {source, *source.parent.glob("*.libs")}  # wheels bring libraries
-        for source in sorted(sources):
-            arguments += ["--ro-bind", str(source), f"/packages/{source.name}"]
-    arguments += ["--dev", "/dev", "--remount-ro", "/dev"]
-    arguments += ["--perms", "1777", "--size", str(Limits().file_bytes), "--tmpfs", "/tmp"]
+        shown |= {path: path for path in shared_libraries()}
+        shown |= {f"/packages/{path.name}": str(path) for path in package_files()}
+        paths = ["/packages"]
+    # Folders that bubblewrap makes on the way to a bind are closed to others than root.
+    parents = {parent for path in shown for parent in list(Path(path).parents)[:-1]}
+    for folder in sorted(parents | {Path("/tmp"), Path("/dev")}):
+        arguments += ["--perms", "0755", "--dir", str(folder)]
+    for path in sorted(shown):
+        arguments += ["--ro-bind-try", shown[path], path]
+    for name in ("site-packages", "dist-packages"):  # what else this Python has
+        if os.path.isdir(f"{standard}/{name}"):
+            arguments += ["--tmpfs", f"{standard}/{name}", "--remount-ro", f"{standard}/{name}"]
+    for name in ("null", "zero", "urandom"):
+        arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     arguments += ["--remount-ro", "/", "--chdir", "/tmp", "--"]
-    python = os.path.realpath(sys.executable)
-    return [*arguments, python, "-X", "utf8", "-I", "-S", "-B", "-c", RUNNER], packages
+    return [*arguments, python, "-X", "utf8", "-I", "-S", "-B", "-c", RUNNER], paths
 
 
-class Sandbox:
-    """A running sandbox with one submission in it.
+class Child:
+    """A process with one submission in it, and the line to it.
 
-    It is a context: leaving it ends every process of the submission.
+    It is a context: leaving it ends the process.
     """
 
-    def __init__(self, limits: Limits, *, trusted: bool = False, notebooks: bool = False) -> None:
-        self.limits = limits
-        self.deadline, self.timed_out = float("inf"), False
-        line, packages = command(trusted, notebooks)
-        self.folder = tempfile.TemporaryDirectory(prefix="submission-") if trusted else None
-        memory = limits.notebook_memory_bytes if notebooks else limits.memory_bytes
-        seconds = limits.notebook_seconds if notebooks else limits.total_seconds
-        settings = {
-            "uid": 0 if trusted else NOBODY,
-            "memory_bytes": memory,
-            "cpu_seconds": int(seconds) + 1,
-            "file_bytes": limits.file_bytes,
-        }
-        environment = {"LANG": "C.UTF-8", "HOME": "/tmp", "JUPYTER_PATH": "/jupyter"}
-        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        environment |= dict.fromkeys(("MPLCONFIGDIR", "IPYTHONDIR"), "/tmp")
-        if "SYSTEMROOT" in os.environ:  # without it, Python does not start on Windows
-            environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
-        descriptors = ()
-        if program := b"" if trusted else system_call_filter():
-            readable, writable = os.pipe()
-            os.write(writable, program)
-            os.close(writable)
-            descriptors = (readable,)
-            line[1:1] = ["--seccomp", str(readable)]
-        try:
-            self.process = subprocess.Popen(
-                line,
-                pass_fds=descriptors,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                cwd=self.folder.name if self.folder else "/",
-            )
-        except OSError as error:
-            raise NoSandbox(f"no process can be started: {error.strerror}") from error
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        self.closed = threading.Event()
+    def __init__(self, line: tuple[Any, Any], process: psutil.Process, limits: Limits) -> None:
+        self.requests, self.replies = line
+        self.process, self.limits = process, limits
+        self.timed_out = False
+        self.allowed, self.used, self.idle = float("inf"), 0.0, 0.0
+        self.serving = threading.Event()
+        self.asked, self.closed = threading.Event(), threading.Event()
         self.watchdog = threading.Thread(target=self._watch, daemon=True)
         self.watchdog.start()
-        try:
-            start = json.dumps({"path": packages, "limits": settings}).encode() + b"\n"
-            self.process.stdin.write(start)
-            self.process.stdin.flush()
-            self.request(None, 4 * limits.load_seconds)
-        except (EOFError, OSError):
-            said = self.process.stderr.read(4096).decode(errors="replace").strip()
-            self.close()
-            raise NoSandbox(f"the sandbox does not start: {said or 'without a word'}") from None
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> "Child":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def _watch(self) -> None:
-        """Kill what runs beyond its time: neither a read nor a write would wake up by itself."""
-        while not self.closed.wait(0.05):
-            if time.monotonic() > self.deadline:
-                self.timed_out = True
-                self.process.kill()
-                return
+        """Kill what computes or waits beyond its time: a read would not wake up by itself."""
+        before, then = None, 0.0
+        while not self.closed.is_set():
+            if not self.asked.wait(1):
+                before = None
+                continue
+            time.sleep(0.05)
+            try:
+                now, cpu = time.monotonic(), sum(self.process.cpu_times()[:2])
+                asleep = self.process.status() == psutil.STATUS_SLEEPING
+            except psutil.Error:
+                return  # it has ended, and the line with it
+            if before is not None and self.asked.is_set():
+                self.used += cpu - before
+                if asleep and not self.serving.is_set() and not self._has_answered():
+                    self.idle += min(now - then, 0.1)  # later, and it is this process that waits
+                if max(self.used, self.idle) > self.allowed:
+                    self.timed_out = True
+                    self.kill()
+                    return
+            before, then = cpu, now
+
+    def _has_answered(self) -> bool:
+        """Say whether an answer is there that was not read yet."""
+        with contextlib.suppress(OSError, ValueError):
+            return bool(select.select([self.replies], [], [], 0)[0])
+        return False
+
+    def kill(self) -> None:
+        """End the process."""
+        with contextlib.suppress(psutil.Error):
+            self.process.kill()
 
     def close(self) -> None:
-        """End the submission and every process it started."""
+        """End the process, and wait until it has ended: the next one is to be alone."""
         self.closed.set()
-        self.process.kill()  # bubblewrap takes the sandbox's first process, and all others, along
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        self.asked.set()  # so that the watchdog goes too
+        self.kill()
+        for stream in (self.requests, self.replies):
             with contextlib.suppress(OSError):  # what was still to be sent goes nowhere
                 stream.close()
-        self.process.wait()
-        if self.folder:
-            self.folder.cleanup()
+        with contextlib.suppress(psutil.Error):
+            self.process.wait(10)
 
     def request(
         self,
@@ -253,93 +307,251 @@ class Sandbox:
     ) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a message, if any, and return the reply; EOFError: the submission is dead.
 
-        What the submission asks for in between is answered by `serve`.
+        What the submission asks for in between is answered by `serve`, on its time.
         """
-        self.deadline = time.monotonic() + seconds
+        self.allowed, self.used, self.idle = seconds, 0.0, 0.0
+        self.asked.set()
         try:
             if message is not None:
-                runner.send(self.process.stdin, message, arrays)
+                runner.send(self.requests, message, arrays)
             while True:
-                reply, arrays = runner.receive(self.process.stdout, limit)
+                reply, arrays = runner.receive(self.replies, limit)
                 if serve is None or "callback" not in reply:
                     return reply, arrays
-                runner.send(self.process.stdin, *serve(reply, arrays))
+                self.serving.set()
+                start = time.thread_time()
+                runner.send(self.requests, *serve(reply, arrays))
+                self.used += time.thread_time() - start
+                self.serving.clear()
         except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
-            self.process.kill()
+            self.kill()
             raise EOFError from error
         finally:
-            self.deadline = float("inf")
+            self.serving.clear()
+            self.asked.clear()
 
 
+class Sandbox:
+    """Walls, and within them a process that forks a child for each line it is sent.
+
+    It is a context: leaving it ends every process within. For trusted submissions there are no
+    walls, and each child is a program of its own.
+    """
+
+    def __init__(self, limits: Limits, *, trusted: bool = False, notebooks: bool = False) -> None:
+        self.limits, self.trusted = limits, trusted
+        memory = limits.notebook_memory_bytes if notebooks else limits.memory_bytes
+        seconds = limits.notebook_seconds if notebooks else limits.total_seconds
+        program = b"" if trusted else system_call_filter(files=notebooks)
+        self.environment = {"LANG": "C.UTF-8", "HOME": "/tmp", "JUPYTER_PATH": "/jupyter"}
+        self.environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        self.environment |= dict.fromkeys(("MPLCONFIGDIR", "IPYTHONDIR"), "/tmp")
+        settings = {
+            "fork": not trusted,
+            "tmp": notebooks and not trusted,
+            "imports": () if notebooks else IMPORTS,
+            "uid": 0 if trusted else NOBODY,
+            "memory_bytes": memory,
+            "cpu_seconds": int(seconds) + 1,
+            "file_bytes": limits.file_bytes,
+            "files": limits.files,
+            "filter": base64.b64encode(program).decode(),
+        }
+        if trusted:
+            if "SYSTEMROOT" in os.environ:  # without it, Python does not start on Windows
+                self.environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
+            self.folder = tempfile.TemporaryDirectory(prefix="submission-")
+            line = [sys.executable, "-X", "utf8", "-I", "-c", RUNNER]
+            self.line = [*line, json.dumps(settings | {"path": []})]
+            return
+        line, paths = command(notebooks)
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.walls = start([*line, json.dumps(settings | {"path": paths})], self, theirs)
+        self.control.settimeout(4 * limits.load_seconds)
+        self.ready = b""
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything within."""
+        if self.trusted:
+            self.folder.cleanup()
+            return
+        with contextlib.suppress(psutil.Error):  # bubblewrap takes all that is within along
+            self.walls.kill()
+        self.control.close()
+        self.walls.stderr.close()
+        self.walls.wait()
+
+    def child(self) -> Child:
+        """Start a process that has seen nothing yet."""
+        if self.trusted:
+            process = start(self.line, self, subprocess.PIPE)
+            line = process.stdin, process.stdout
+        else:
+            process, line = self.forked()
+        child = Child(line, process, self.limits)
+        try:
+            child.request(None, 4 * self.limits.load_seconds)
+        except EOFError:
+            child.close()
+            raise self.failed() from None
+        return child
+
+    def forked(self) -> tuple[psutil.Process, tuple[Any, Any]]:
+        """Send a line into the sandbox; return who answers on it, and its streams."""
+        mine, theirs = socket.socketpair()
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        mine.settimeout(4 * self.limits.load_seconds)
+        try:
+            if not self.ready:
+                self.ready = self.control.recv(1)
+            socket.send_fds(self.control, [b"+"], [theirs.fileno()])
+            theirs.close()
+            # The kernel says which process sent this, by its number here.
+            _, said, *_ = mine.recvmsg(1, socket.CMSG_SPACE(12))
+            process = psutil.Process(struct.unpack("3i", said[0][2])[0])
+        except (OSError, IndexError, psutil.Error):
+            mine.close()
+            raise self.failed() from None
+        finally:
+            theirs.close()
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        mine.settimeout(None)
+        with mine:
+            return process, (mine.makefile("wb"), mine.makefile("rb"))
+
+    def failed(self) -> NoSandbox:
+        """Return an error that quotes what the sandbox said last."""
+        said = ""
+        if not self.trusted:
+            with contextlib.suppress(psutil.Error):
+                self.walls.kill()
+            said = self.walls.stderr.read(4096).decode(errors="replace").strip()
+        return NoSandbox(f"the sandbox does not start: {said or 'without a word'}")
+
+
+def start(line: list[str], sandbox: Sandbox, stdin: Any) -> psutil.Popen:
+    """Start a program with pipes, and nothing of this process's surroundings."""
+    try:
+        return psutil.Popen(
+            line,
+            stdin=stdin,
+            stdout=subprocess.PIPE if sandbox.trusted else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if sandbox.trusted else subprocess.PIPE,
+            env=sandbox.environment,
+            cwd=sandbox.folder.name if sandbox.trusted else "/",
+        )
+    except OSError as error:
+        raise NoSandbox(f"no process can be started: {error.strerror}") from error
+
+
+# What must not be possible in the sandbox, and how one would try: each of these must raise.
+ATTEMPTS = {
+    "reaches the network": "socket.create_connection(('127.0.0.1', {port}), timeout=2)",
+    "reads the grader's files": "[os.lstat(p) for p in {paths} if os.path.lexists(p)][0]",
+    "writes to shared folders": "[open(f + '/probe', 'w') for f in {folders} if can(f)][0]",
+    "starts processes": "os.fork() or os._exit(0)",
+    "starts programs": "os.posix_spawn(sys.executable, [sys.executable, '-V'], {{}})",
+    "is root": "[os.getuid()].index(0)",
+    "takes all memory": "bytearray({memory})",
+    "takes memory that nobody counts": "os.memfd_create('probe')",
+    "opens a socket": "[(f, k) for f in range(46) for k in range(6) if opens(f, k)][0]",
+    "reaches other processes": "os.kill(1, 0), os.pidfd_open(1)",
+    "reaches other processes' limits": "resource.prlimit(1, resource.RLIMIT_NOFILE)",
+    "finds what the grader left open": "[os.fstat(n) for n in range(3, 256) if is_open(n)][2]",
+    "makes more files than it may": "[open(f'/tmp/{{n}}', 'w').close() for n in range({files})]",
+    "locks a file for others to see": "fcntl.flock(os.open(os.__file__, 0), fcntl.LOCK_SH)",
+}
 PROBE = """
-import os, socket
+import fcntl, os, resource, socket, sys
+def can(folder):
+    try:
+        open(folder + "/probe", "w").close()
+        return True
+    except OSError:
+        return False
+def opens(family, kind):
+    try:
+        socket.socket(family, kind).close()
+        return True
+    except OSError:
+        return False
+def is_open(number):
+    try:
+        os.fstat(number)
+        return True
+    except OSError:
+        return False
 def escapes():
     found = []
-    try:
-        socket.create_connection(("127.0.0.1", {port}), timeout=2); found.append(0)
-    except OSError:
-        pass
-    try:
-        open({file!r}).close(); found.append(1)
-    except OSError:
-        pass
-    for folder in ("/", "/packages", os.path.dirname(os.__file__)):
+    for number, attempt in enumerate({attempts}):
         try:
-            open(folder + "/probe", "w").close(); found.append(2)
-        except OSError:
+            eval(attempt)
+            found.append(number)
+        except (OSError, MemoryError, IndexError, ValueError):
             pass
-    try:
-        if os.fork() == 0:
-            os._exit(0)
-        found.append(3)
-    except OSError:
-        pass
-    if os.getuid() == 0:
-        found.append(4)
-    try:
-        bytearray({memory}); found.append(5)
-    except MemoryError:
-        pass
-    try:
-        os.memfd_create("probe"); found.append(6)
-    except (OSError, AttributeError):
-        pass
     return found
 """
-ESCAPES = (
-    "reaches the network",
-    "reads the grader's files",
-    "writes to shared folders",
-    "starts processes",
-    "is root",
-    "takes all memory",
-    "takes memory that nobody counts",
-)
 
 
-def probe(limits: Limits = Limits()) -> None:  # noqa: B008 - it can't be changed
-    """Prove that the sandbox holds on this machine by running in it what it must not allow.
+def probe(paths: Sequence[Path] = (), limits: Limits = Limits()) -> None:  # noqa: B008
+    """Prove that the sandbox holds on this machine by trying in it what it must not allow.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        What nobody may find in it: the reference, the checks, the other submissions.
+    limits : Limits
 
     Raises
     ------
     NoSandbox
         It does not start, or it lets something through.
     """
-    with tempfile.NamedTemporaryFile() as file, socket.create_server(("127.0.0.1", 0)) as server:
-        os.chmod(file.name, 0o644)
-        port = server.getsockname()[1]
-        source = PROBE.format(port=port, file=file.name, memory=2 * limits.memory_bytes)
-        with Sandbox(limits) as sandbox:
+    paths = [str(path) for path in (__file__, *paths)]
+    paths += [os.path.realpath(path) for path in paths]
+    for notebooks in (False, True):
+        folders = ["/", "/dev", "/packages", standard_library(), *([] if notebooks else ["/tmp"])]
+        memory = limits.notebook_memory_bytes if notebooks else limits.memory_bytes
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            tried = [
+                attempt.format(
+                    port=server.getsockname()[1],
+                    paths=paths,
+                    folders=folders,
+                    memory=2 * memory,
+                    files=limits.files + 1,
+                )
+                for attempt in ATTEMPTS.values()
+            ]
             try:
-                sandbox.request({"load": source}, limits.load_seconds)
-                message = {"call": "escapes", "references": [], "errstate": {}}
-                message |= {"args": {"tuple": [], "name": ""}, "kwargs": {"table": {}}}
-                reply, _ = sandbox.request(message, 2 * limits.call_seconds)
-                found = set(reply["result"]["tuple"])
+                with Sandbox(limits, notebooks=notebooks) as box, box.child() as child:
+                    load(child, PROBE.format(attempts=tried))
+                    message = {"call": "escapes", "references": [], "errstate": {}}
+                    message |= {"args": {"tuple": [], "name": ""}, "kwargs": {"table": {}}}
+                    reply, _ = child.request(message, 2 * limits.load_seconds)
+                    found = set(reply["result"]["tuple"])
             except (EOFError, KeyError, TypeError) as error:
                 raise NoSandbox("the sandbox breaks down when it is probed") from error
-    if found:
-        raise NoSandbox(f"code in the sandbox {', '.join(ESCAPES[i] for i in sorted(found))}")
+        if found:
+            names = list(ATTEMPTS)
+            raise NoSandbox(f"code in the sandbox {', '.join(names[i] for i in sorted(found))}")
+
+
+def load(child: Child, source: str, code: Sequence[np.ndarray] = ()) -> dict[str, Any]:
+    """Load a module in a child, compiled before or now; return the reply."""
+    seconds = child.limits.load_seconds
+    if not code:
+        reply, code = child.request({"compile": source}, seconds)
+        if "error" in reply:
+            return reply
+    return child.request({"load": source}, seconds, code)[0]
 
 
 # Calling a submission -------------------------------------------------------------------
@@ -353,11 +565,9 @@ class Kept:
 
 
 class Submission:
-    """A student's `nn_helpers`, for the checks: its functions run in a sandbox.
+    """A student's `nn_helpers` in a sandbox.
 
-    A check is given this object as its module ``nn``. Functions that are in `wrong`, and not in
-    `own`, are the reference's, both here and inside the sandbox, where they are asked for by
-    message.
+    It is a context: leaving it ends every process of the submission.
 
     Parameters
     ----------
@@ -365,145 +575,100 @@ class Submission:
         The student's module.
     reference : module
         The right `nn_helpers`.
-    graded : set of str
-        The functions that are the student's; all else is the reference's.
     limits : Limits
     trusted : bool
         Run without a sandbox.
     """
 
     def __init__(
-        self,
-        source: str,
-        reference: types.ModuleType,
-        graded: set[str],
-        limits: Limits,
-        *,
-        trusted: bool = False,
+        self, source: str, reference: types.ModuleType, limits: Limits, *, trusted: bool = False
     ) -> None:
-        self.source, self.reference, self.graded = source, reference, graded
-        self.limits, self.trusted = limits, trusted
-        self.wrong: set[str] = set()
-        self.own: set[str] = set()
-        self.writes_back = False  # what a function changed in its arguments, for one check
-        self.dead: dict[str, str] = {}
+        self.source, self.reference, self.limits = source, reference, limits
+        self.trusted = trusted
+        self.wrong: set[str] = set()  # functions whose place the reference's take
+        self.dead: dict[str, str] = {}  # what is not asked for again, and why
+        self.timed_out = False
         self.seconds_left = limits.total_seconds
         self.sandbox: Sandbox | None = None
-        self.classes = {
-            name: getattr(reference, name)
-            for name in ("SignDigits", "Standardizer", "Parameters", "Activations", "Metrics")
-        }
+        self.code: list[np.ndarray] = []
 
     def __enter__(self) -> "Submission":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in self.graded or name in self.wrong - self.own:
-            return getattr(self.reference, name)
-        return functools.partial(self.call, name)
-
-    def close(self) -> None:
-        """End the sandbox; the next call starts a new one."""
         if self.sandbox is not None:
             self.sandbox.close()
-            self.sandbox = None
 
-    def started(self) -> Sandbox:
-        """Start a sandbox, in a moment when the machine has no room for it a little later."""
-        for _ in range(2):
-            with contextlib.suppress(NoSandbox):
-                return Sandbox(self.limits, trusted=self.trusted)
-        return Sandbox(self.limits, trusted=self.trusted)
+    def functions(self, own: Collection[str]) -> "Functions":
+        """Return the module that a check is given: only the functions in `own` are the student's.
 
-    def load(self) -> None:
-        """Start a sandbox and load the module in it."""
+        They run in a process that has seen no other check.
+        """
+        return Functions(self, set(own))
+
+    def child(self) -> Child:
+        """Start a process with the module in it."""
         if MODULE in self.dead:
             raise SubmissionFailed(self.dead[MODULE])
-        self.sandbox = self.started()
-        reply, _ = self.request({"load": self.source}, self.limits.load_seconds, MODULE)
-        if "error" in reply:
-            self.dead[MODULE] = f"{MODULE} can't be loaded: {self.blame(reply)}"
-            self.close()
-            raise SubmissionFailed(self.dead[MODULE])
+        self.require_patience()
+        for attempt in range(3):
+            try:
+                self.sandbox = self.sandbox or Sandbox(self.limits, trusted=self.trusted)
+                child = self.sandbox.child()
+                break
+            except NoSandbox:  # the machine may have room for it a little later
+                if attempt == 2:
+                    raise
+                self.__exit__()
+                self.sandbox = None
+        try:
+            if not self.code:
+                reply, self.code = self.request(
+                    child, MODULE, {"compile": self.source}, self.limits.load_seconds
+                )
+            if self.code:
+                reply, _ = self.request(
+                    child, MODULE, {"load": self.source}, self.limits.load_seconds, self.code
+                )
+            if "error" in reply:
+                self.dead[MODULE] = f"{MODULE} can't be loaded: {self.blame(reply)}"
+                raise SubmissionFailed(self.dead[MODULE])
+        except SubmissionFailed:
+            child.close()
+            raise
+        return child
+
+    def require_patience(self) -> None:
+        """Raise SubmissionFailed if too much had to be stopped already."""
+        if len(self.dead) >= self.limits.deaths or self.seconds_left <= 0:
+            raise SubmissionFailed("not tried, because too much before it had to be stopped")
 
     def request(
         self,
+        child: Child,
+        name: str,
         message: dict[str, Any],
         seconds: float,
-        name: str,
         arrays: Sequence[np.ndarray] = (),
         serve: Serve | None = None,
     ) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a message; if the submission dies of it, it is not asked for that again."""
-        if name in self.dead:
-            raise SubmissionFailed(self.dead[name])
-        if len(self.dead) >= self.limits.deaths or self.seconds_left <= 0:
-            raise SubmissionFailed("not tried, because too much before it had to be stopped")
+        self.require_patience()
         start = time.monotonic()
         try:
-            return self.sandbox.request(message, min(seconds, self.seconds_left), arrays, serve)
+            return child.request(message, min(seconds, self.seconds_left), arrays, serve)
         except EOFError:
             text = f"`{name}` ended the program, or answered with something else than numbers"
-            if self.sandbox.timed_out:
+            if child.timed_out:
+                self.timed_out = True
                 text = f"`{name}` took longer than {seconds:g} s and was stopped"
                 if seconds > self.seconds_left:
                     text = f"`{name}` was stopped: all calls together took too long"
             self.dead[name] = text
-            self.close()
-            raise SubmissionFailed(self.dead[name]) from None
+            raise SubmissionFailed(text) from None
         finally:
-            self.seconds_left -= time.monotonic() - start
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a function of the student's."""
-        if name in self.dead:
-            raise SubmissionFailed(self.dead[name])
-        if self.sandbox is None:
-            self.load()
-        arrays: list[np.ndarray] = []
-        recorders: list[Callable] = []
-
-        def keep(value: Any) -> dict[str, int]:
-            if isinstance(value, np.random.Generator):
-                # A seed from it: drawing here and drawing there stay two different things.
-                return {"rng": int(value.integers(2**63))}
-            if isinstance(value, Kept):
-                return {"kept": value.number}
-            recorders.append(value)
-            return {"recorder": 0}
-
-        references = sorted(self.wrong - self.own)
-        message = {
-            "call": name,
-            "args": runner.encode(args, arrays, keep),
-            "kwargs": runner.encode(kwargs, arrays, keep),
-            "references": references,
-            "errstate": np.geterr(),
-        }
-        seconds = self.limits.train_seconds if name == "train" else self.limits.call_seconds
-        serve = functools.partial(self.serve, references)
-        reply, replies = self.request(message, seconds, name, arrays, serve)
-        if "error" in reply:
-            self.fail(name, reply, arrays)
-        try:
-            result = self.checked(name, self.decode(reply["result"], replies))
-            seen = self.decode(reply["recorded"], replies)
-            if self.writes_back:
-                for place, values in self.decode(reply["changed"], replies).items():
-                    arrays[int(place)][...] = values
-        except SubmissionFailed:
-            raise
-        except Exception as error:
-            raise SubmissionFailed(
-                f"`{name}` should return {self.expected(name)}, it returned something else"
-            ) from error
-        for values in seen:
-            for record in recorders:
-                record(*values)
-        return result
+            # What was too short to be watched counts by the clock.
+            self.seconds_left -= min(time.monotonic() - start, 0.1 + child.used + child.idle)
 
     def serve(
         self, references: list[str], message: dict[str, Any], arrays: list[np.ndarray]
@@ -514,34 +679,28 @@ class Submission:
             raise ValueError("the submission asks for what it may not have")
         try:
             args, kwargs = (self.decode(message[part], arrays) for part in ("args", "kwargs"))
-            # Nothing builds on `train`, and it can run for any time; other counts are small.
-            if name == "train" or any(
-                isinstance(value, int) and value > MOST for value in (*args, *kwargs.values())
-            ):
+            counts = [n for n in (*args, *kwargs.values()) if isinstance(n, int)]
+            sides = sorted([1, 1, *counts, *(n for array in arrays for n in array.shape)])
+            # Nothing builds on `train`, and it can run for any time.
+            if name == "train" or math.prod(sides[-2:]) > MOST:
                 raise ValueError("not here")
             with np.errstate(all="ignore"):
                 result = getattr(self.reference, name)(*args, **kwargs)
             if hasattr(result, "__next__"):
                 result = list(result)
             replies: list[np.ndarray] = []
-            return {"result": runner.encode(result, replies, self.refuse)}, replies
+            return {"result": runner.encode(result, replies, refuse)}, replies
         except Exception as error:
             return {"error": str(error)}, []
 
-    def refuse(self, value: Any) -> Any:
-        raise TypeError(f"a {type(value).__name__} can't be sent")
-
     def decode(self, value: Any, arrays: list[np.ndarray]) -> Any:
-        return runner.decode(value, arrays, self.make_tuple, self.fetch)
+        """Return a value that came out of the sandbox."""
+        return runner.decode(value, arrays, self.make_tuple, fetch)
 
     def make_tuple(self, name: str, items: list[Any]) -> tuple:
-        kind = self.classes.get(name)
+        """Return a tuple, one of the reference's kinds if it has that name and size."""
+        kind = getattr(self.reference, name, None) if name in KINDS else None
         return kind(*items) if kind and len(items) == len(kind._fields) else tuple(items)
-
-    def fetch(self, value: dict[str, Any]) -> Any:
-        if "rng" in value:
-            return np.random.default_rng(int(value["rng"]))
-        return Kept(int(value["kept"]))
 
     def fail(self, name: str, reply: dict[str, Any], arrays: list[np.ndarray]) -> None:
         """Raise what the student's function raised, told in the grader's own words."""
@@ -564,71 +723,96 @@ class Submission:
         known = getattr(builtins, kind, None)
         if not (isinstance(known, type) and issubclass(known, BaseException)):
             kind = "an error of its own"
-        lines = self.source.splitlines()
-        if type(line) is not int or not 0 < line <= len(lines):
-            return kind
-        return f"{kind} in line {line}: `{lines[line - 1].strip()[:120]}`"
+        lines = re.split(r"\r\n|\r|\n", self.source)  # as Python counts them
+        if type(line) is int and 0 < line <= len(lines):
+            kind += f" in line {line}: `{lines[line - 1].strip()[:120]}`"
+        return kind + HINTS.get(str(reply["error"]), "")
 
-    def expected(self, name: str) -> str:
-        """Say in words what a function should return."""
-        if name in RETURNS:
-            return f"({', '.join(RETURNS[name])})"
-        return {
-            "minibatches": "arrays of row numbers",
-            "train": "TrainingRun(parameters, history)",
-            "fit_standardizer": "Standardizer(mean, scale)",
-        }.get(name, "an array of numbers")
 
-    def checked(self, name: str, result: Any) -> Any:
-        """Return a result in the form that the checks rely on, or raise any exception."""
-        if name == "fit_standardizer":
-            return result
-        if name == "minibatches":
-            return [numbers(batch) for batch in result]
-        if name == "train":
-            parameters, history = result
-            return self.reference.TrainingRun(
-                self.checked("gradient_step", parameters),
-                {column: numbers(values) for column, values in history.items()},
-            )
-        if name not in RETURNS:
-            return numbers(result)
-        if not isinstance(result, tuple) or len(result) != len(RETURNS[name]):
-            got = f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else None
-            if isinstance(result, tuple):
-                got = f"{len(result)} values" if len(result) < 10 else "many values"
+KINDS = ("Standardizer", "Parameters", "Activations", "TrainingRun", "Metrics")
+HINTS = {
+    "ModuleNotFoundError": ". Where this is graded, there is NumPy and what comes with Python",
+    "FileNotFoundError": ". Where this is graded, there are no files",
+}
+
+
+class Functions:
+    """What a check knows as its module ``nn``: some functions of the student's, all else right.
+
+    It is a context: leaving it ends the process in which the student's functions ran.
+    """
+
+    def __init__(self, submission: Submission, own: set[str]) -> None:
+        self.submission, self.own = submission, own
+        self.process: Child | None = None
+
+    def __enter__(self) -> "Functions":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.own:
+            return functools.partial(self.call, name)
+        return getattr(self.submission.reference, name)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a function of the student's."""
+        submission = self.submission
+        if name in submission.dead:
+            raise SubmissionFailed(submission.dead[name])
+        if self.process is None:
+            self.process = submission.child()
+        arrays: list[np.ndarray] = []
+        recorders: list[Callable] = []
+
+        def keep(value: Any) -> dict[str, int]:
+            if isinstance(value, np.random.Generator):
+                # A seed from it: drawing here and drawing there stay two different things.
+                return {"rng": int(value.integers(2**63))}
+            if isinstance(value, Kept):
+                return {"kept": value.number}
+            recorders.append(value)
+            return {"recorder": 0}
+
+        references = sorted(submission.wrong - self.own)
+        message = {
+            "call": name,
+            "args": runner.encode(args, arrays, keep),
+            "kwargs": runner.encode(kwargs, arrays, keep),
+            "references": references,
+            "errstate": np.geterr(),
+        }
+        limits = submission.limits
+        seconds = limits.train_seconds if name == "train" else limits.call_seconds
+        serve = functools.partial(submission.serve, references)
+        reply, replies = submission.request(self.process, name, message, seconds, arrays, serve)
+        if "error" in reply:
+            submission.fail(name, reply, arrays)
+        try:
+            result = submission.decode(reply["result"], replies)
+            seen = submission.decode(reply["recorded"], replies)
+            for place, values in submission.decode(reply["changed"], replies).items():
+                arrays[int(place)][...] = values
+        except Exception as error:
             raise SubmissionFailed(
-                f"`{name}` should return {self.expected(name)}, "
-                f"it returned {got or 'something else'}"
-            )
-        optional = name == "select_digits"  # the signers may be unknown
-        items = [None if optional and item is None else numbers(item) for item in result]
-        return self.make_tuple(CLASSES.get(name, ""), items)
+                f"`{name}` should return numbers and arrays of numbers, it returned something else"
+            ) from error
+        for values in seen:
+            for record in recorders:
+                record(*values)
+        return result
 
 
-def numbers(value: Any) -> Any:
-    """Return what is an array or a number, or can be made one; raise TypeError otherwise."""
-    if isinstance(value, (bool, int, float, np.ndarray)):
-        return value
-    array = np.array(value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError("not numbers")
-    return array
+def fetch(value: dict[str, Any]) -> Any:
+    """Return what a number from the sandbox stands for: a generator, or an object kept there."""
+    if "rng" in value:
+        return np.random.default_rng(int(value["rng"]))
+    return Kept(int(value["kept"]))
 
 
-RETURNS = {
-    "select_digits": ("X", "y", "signers"),
-    "split_by_signer": ("train", "test"),
-    "forward": ("z1", "a1", "z2", "a2"),
-    "backward": ("dW1", "db1", "dW2", "db2"),
-    "gradient_step": ("W1", "b1", "W2", "b2"),
-    "initialize_parameters": ("W1", "b1", "W2", "b2"),
-    "classification_metrics": ("accuracy", "precision", "recall", "f1"),
-    "wilson_interval": ("low", "high"),
-}
-CLASSES = {
-    "forward": "Activations",
-    "backward": "Parameters",
-    "gradient_step": "Parameters",
-    "initialize_parameters": "Parameters",
-}
+def refuse(value: Any) -> Any:
+    """Raise TypeError: this is not sent into the sandbox."""
+    raise TypeError(f"a {type(value).__name__} can't be sent")
