@@ -33,7 +33,7 @@ test: $(VENV)/installed
 	$(BIN)/python $(COVERAGE) -m pytest
 
 lab: $(VENV)/installed
-	$(BIN)/jupyter lab notebooks/01_exploration.ipynb
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/01_exploration.ipynb
 
 photos: $(VENV)/installed
 	$(BIN)/python data/fetch_photos.py $(if $(ARCHIVE),--archive "$(ARCHIVE)")

@@ -8,7 +8,11 @@ import json
 import os
 import re
 import statistics
+import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 
 import nbformat
 import numpy as np
@@ -332,3 +336,43 @@ def test_other_data_do_not_overwrite_the_stored_notebooks(variable, monkeypatch,
     with pytest.raises(SystemExit):
         run.main([])
     assert f"{variable} is set: give --output" in capsys.readouterr().err
+
+
+# The command that opens them
+
+
+def fetch(url, server):
+    """Return what a server sends, which names its address a moment before it listens there."""
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return answer.read()
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+        time.sleep(0.1)
+    pytest.fail("the server has ended")
+
+
+def test_lab_opens_the_first_notebook_and_can_open_the_module(tmp_path):
+    makefile = (nn.PROJECT / "Makefile").read_text(encoding="utf-8")
+    (options,) = re.findall(r"^lab:.*\n\t\$\(BIN\)/jupyter lab (.*)", makefile, re.MULTILINE)
+    command = [sys.executable, "-m", "jupyterlab", *options.split()]
+    command += ["--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
+    environment = {**os.environ, "JUPYTER_TOKEN": "secret"}
+    for place in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
+        environment[f"JUPYTER_{place}"] = str(tmp_path)
+    server = subprocess.Popen(
+        command, cwd=nn.PROJECT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    with server:
+        try:
+            addresses = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in server.stderr)
+            address = next(filter(None, addresses))[0]
+            for name in ("nn_helpers.py", "notebooks/01_exploration.ipynb"):
+                served = fetch(f"{address}/files/{name}?token=secret", server)
+                assert served == (nn.PROJECT / name).read_bytes()
+            (page,) = tmp_path.glob("jpserver-file-to-run-*.html")  # what a browser is sent to
+            assert f"{address}/lab/tree/notebooks/01_exploration.ipynb?" in page.read_text()
+        finally:
+            server.terminate()

@@ -131,6 +131,12 @@ def test_makefile_has_rules_for_what_it_offers(built):
     assert rules == offered == re.search(r"\.PHONY: (.*)", text)[1].split()
 
 
+def test_readme_opens_the_notebooks_as_the_makefile_does(built):
+    for name in ("Makefile", "README.md"):
+        (command,) = re.findall(r"jupyter lab .*", (built / name).read_text(encoding="utf-8"))
+        assert command == "jupyter lab --notebook-dir=. notebooks/01_exploration.ipynb"
+
+
 # No answers
 
 
