@@ -2,12 +2,13 @@
 
 ``pytest --nbval`` executes each notebook in a fresh kernel and compares what each cell prints
 with what is stored. Pictures it does not compare, so that is done here: a cell's figures go to
-a temporary folder and are held against those in ``figures/``.
+a temporary folder and are held against those in ``figures/``. At the end stands what was skipped.
 """
 
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         item.parent.stash[_broken] = True
         raise
     return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped for which reason: it tells what to install."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("skipped tests")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} skipped: {reason}")
 
 
 def _compare_new_figures() -> None:

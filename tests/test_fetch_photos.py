@@ -163,7 +163,7 @@ def test_output_that_cannot_be_written_is_said_before_the_download(tmp_path, fet
 def test_read_only_folder_is_refused(tmp_path, fetch, capsys):
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):
-        pytest.skip("this user may write anywhere")
+        pytest.skip("this user may write anywhere: run the tests as one who is not root")
     assert fetch.main(["--archive", "never-opened.zip", "--output", str(tmp_path / "a.npz")]) == 1
     assert "Can't write" in capsys.readouterr().err
 
@@ -171,7 +171,9 @@ def test_read_only_folder_is_refused(tmp_path, fetch, capsys):
 # --- The archive -----------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.skipif(
+    shutil.which("git") is None, reason="git is not installed (Debian, Ubuntu: apt install git)"
+)
 def test_tree_hash_is_gits_own(tmp_path, fetch):
     files = {  # names that sort differently with a folder's slash and without
         "a/x": (b"100644", b"x"),
@@ -487,7 +489,10 @@ def test_signer_starts_where_the_digit_does_not_rise(fetch, labels, signers):
     np.testing.assert_array_equal(fetch.infer_signers(np.array(labels)), signers)
 
 
-@pytest.mark.skipif("SIGN_DIGITS_ARCHIVE" not in os.environ, reason="needs upstream's archive")
+@pytest.mark.skipif(
+    "SIGN_DIGITS_ARCHIVE" not in os.environ,
+    reason="SIGN_DIGITS_ARCHIVE is not set (to the path of the photographs' archive)",
+)
 def test_real_photographs(tmp_path, fetch):
     output = tmp_path / "photos.npz"
     archive = os.environ["SIGN_DIGITS_ARCHIVE"]

@@ -376,3 +376,32 @@ def test_lab_opens_the_first_notebook_and_can_open_the_module(tmp_path):
             assert f"{address}/lab/tree/notebooks/01_exploration.ipynb?" in page.read_text()
         finally:
             server.terminate()
+
+
+# The command that tests them
+
+
+def test_skipped_tests_are_counted_by_what_they_lack(tmp_path):
+    source = """
+import pytest
+
+lacks = pytest.mark.skipif(True, reason="no sandbox: install it")
+
+@lacks
+@pytest.mark.parametrize("n", range(3))
+def test_many(n): ...
+
+def test_one():
+    pytest.importorskip("no_such_package", reason="no package: install it")
+
+def test_runs(): ...
+"""
+    (tmp_path / "test_it.py").write_text(source)
+
+    def said(*chosen):
+        command = [sys.executable, "-m", "pytest", "-p", "conftest", *chosen, "test_it.py"]
+        environment = {**os.environ, "PYTHONPATH": str(nn.PROJECT)}
+        return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+
+    assert "\n3 skipped: no sandbox: install it\n1 skipped: no package: install it\n" in said()
+    assert "skipped tests" not in said("-k", "runs")
