@@ -178,7 +178,28 @@ def test_prose_refers_to_equations_that_exist(name):
             assert 1 <= int(n) <= last
 
 
-def test_arrays_have_the_shapes_that_the_symbol_table_states():
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("X @ W1 + b1", "X @ W1"),
+        ("X @ W1 + b1", "X @ W1 - b1"),
+        ("a1 = sigmoid(z1)", "a1 = np.tanh(z1)"),
+        ("a1 @ W2 + b2", "a1 @ W2"),
+        ("a1 @ W2 + b2", "(a1 * W2 + b2).sum(axis=1)"),
+        ("a1 @ W2 + b2", "(a1 @ W2 + b2)[:, None]"),
+        ("a2 = sigmoid(z2)", "a2 = z2"),
+    ],
+)
+def test_loops_notice_a_wrong_forward(right, wrong, capsys):
+    cells, names = {cell.id: cell.source for cell in code_cells("02_derivation")}, {}
+    assert right in cells["cell-19"]
+    cells["cell-19"] = cells["cell-19"].replace(right, wrong)
+    for name in ("cell-01", "cell-05", "cell-13", "cell-19", "loops", "loops-agree"):
+        exec(cells[name], names)
+    said = capsys.readouterr().out
+    assert said.count("agrees with the loops") == 4
+    assert "False" in said
+
     sizes = {"N": 7, "D": 5, "H": 3}
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((7, 5)), np.array([0, 1, 1, 0, 1, 0, 1])
