@@ -42,13 +42,27 @@ REWORDED = {
         "followed by room for the few lines of code that are it. They are yours to write, wherever "
         "a cell says `raise NotImplementedError`."
     ),
+    ("02_derivation", "All four agree, for each example and each unit."): (
+        "Four times `True`? If not, mend `forward` before you go on: the first letter that does "
+        "not agree tells which line to look at."
+    ),
+    ("02_derivation", "run the cell once more to bring it back to life."): (
+        "run the cell once more to bring it back to life.\n\n"
+        "The figure calls `nn_helpers`. So first copy your `sigmoid` and `binary_cross_entropy` "
+        "into `nn_helpers.py`. Then restart the kernel and run the cells above again."
+    ),
     ("02_derivation", "does for each parameter what we did by hand: central differences."): (
-        "does for each parameter what we did by hand: central differences. It calls `nn_helpers`, "
-        "so your `sigmoid`, `forward` and `binary_cross_entropy` have to stand there by now."
+        "does for each parameter what we did by hand: central differences. It needs "
+        "your `forward` in `nn_helpers.py` too. Copy it, without the `nn.`: there "
+        "`nn.Activations` is `Activations`. Then restart the kernel and run the cells above again."
+    ),
+    ("02_derivation", "so that each pixel has mean 0 and a spread near 1."): (
+        "so that each pixel has mean 0 and a spread near 1. Write `fit_standardizer` and "
+        "`standardize` in `nn_helpers.py` first."
     ),
     ("02_derivation", "They import them."): (
-        "They import them. So copy what you wrote into `nn_helpers.py`, without the `nn.`, and "
-        "restart the kernel."
+        "They import them. So copy the rest of what you wrote into `nn_helpers.py`, without the "
+        "`nn.`, and restart the kernel."
     ),
     ("02_derivation", ", `dz2[:, None] * W2`."): ", with `None` in an index.",
     ("02_derivation", "Next: **2b · Find the bug**, or straight on to "): "Next: ",
@@ -159,6 +173,16 @@ def without_bodies(source: str, reference: str) -> str:
     return replaced(source, edits)
 
 
+def without_raises(source: str) -> str:
+    """Take out of the graded functions' docstrings which arguments they refuse: no check asks."""
+    raises = r"\n\n    Raises\n    ------\n.*?(?=\n\n|\n    \"\"\")"
+    without = source
+    for function in graded_functions(source):
+        docstring = ast.get_source_segment(source, function.body[0])
+        without = without.replace(docstring, re.sub(raises, "", docstring, flags=re.DOTALL))
+    return without
+
+
 def student_module(source: str) -> str:
     """Return `nn_helpers.py` as students get it.
 
@@ -171,9 +195,9 @@ def student_module(source: str) -> str:
     -------
     str
         The same text, except that each graded function raises NotImplementedError, which names
-        its equations. Decorators, signatures and docstrings stay.
+        its equations. Decorators, signatures and docstrings stay, but for what it refuses.
     """
-    return without_bodies(source, source)
+    return without_bodies(without_raises(source), source)
 
 
 def student_code(source: str, reference: str, *, is_cell: bool) -> str:
