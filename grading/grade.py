@@ -380,7 +380,7 @@ def problem_of(
 
     Returned is what is wrong in words that may be shown to the student, or None.
     """
-    problem = None
+    problem, start = None, time.thread_time()
     for attempt in range(checks.ATTEMPTS):
         with submission.functions(functions) as nn:
             try:
@@ -392,7 +392,9 @@ def problem_of(
             except Exception:  # what the check stumbled over would tell of the check
                 problem = "what the functions return does not fit together"
             else:
-                return None
+                problem = None
+                break
+    submission.seconds_left -= time.thread_time() - start  # what it lets the grader do counts too
     return problem
 
 

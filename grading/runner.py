@@ -35,6 +35,7 @@ import types
 import warnings
 
 MESSAGE_BYTES = 16 * 2**20  # what a message and its arrays may hold together
+JSON_BYTES, ARRAYS = 2**20, 10_000  # and what of that is not numbers
 SIDE = 10**6  # of an array
 DIGITS = 20  # of a whole number
 DTYPES = {"|b1", "|i1", "|u1", *(f"<{kind}{n}" for kind in "iu" for n in (2, 4, 8)), "<f4", "<f8"}
@@ -57,8 +58,8 @@ def send(stream, message, arrays=()):
     stream.flush()
 
 
-def receive(stream, limit=MESSAGE_BYTES):
-    """Read one message of so many bytes at most, and check its form.
+def receive(stream, limit=JSON_BYTES):
+    """Read one message of so many bytes at most, without its arrays, and check its form.
 
     EOFError means that it is cut off, ValueError or RecursionError that it is none.
     """
@@ -70,6 +71,8 @@ def receive(stream, limit=MESSAGE_BYTES):
     message = json.loads(read(stream, length), parse_int=whole)
     if not isinstance(message, dict) or not isinstance(message.get("arrays"), list):
         raise ValueError("a message must be a JSON object that describes its arrays")
+    if len(message["arrays"]) > ARRAYS:
+        raise ValueError("there are too many arrays")
     arrays = []
     for kind, shape in message["arrays"]:
         if kind not in DTYPES or len(shape) > 3:
@@ -78,7 +81,7 @@ def receive(stream, limit=MESSAGE_BYTES):
             raise ValueError("a shape must consist of whole numbers")
         size = math.prod(shape) * np.dtype(kind).itemsize
         length += size
-        if length > limit:
+        if length > max(limit, MESSAGE_BYTES):
             raise ValueError(f"{length} bytes are too many")
         arrays.append(np.frombuffer(bytearray(read(stream, size)), kind).reshape(shape))
     return message, arrays
@@ -258,7 +261,7 @@ class Submission:
         send(self.replies, {"result": None})
         with contextlib.suppress(EOFError):
             while True:
-                send(self.replies, *self.answer(*receive(self.requests)))
+                send(self.replies, *self.answer(*receive(self.requests, math.inf)))
 
     def answer(self, message, arrays):
         """Do what a message asks for; return the reply and its arrays."""
@@ -320,7 +323,7 @@ class Submission:
             message = {"callback": name, "args": encode(args, arrays, self.keep)}
             message["kwargs"] = encode(kwargs, arrays, self.keep)
             send(self.replies, message, arrays)
-            message, arrays = receive(self.requests)
+            message, arrays = receive(self.requests, math.inf)
             if "error" in message:
                 raise ValueError(message["error"])
             return self.decode(message["result"], arrays)

@@ -241,7 +241,7 @@ class Child:
         self.process, self.limits = process, limits
         self.timed_out = False
         self.allowed, self.used, self.idle = float("inf"), 0.0, 0.0
-        self.serving = threading.Event()
+        self.doing = ""  # what this side does while a request is under way
         self.asked, self.closed = threading.Event(), threading.Event()
         self.watchdog = threading.Thread(target=self._watch, daemon=True)
         self.watchdog.start()
@@ -267,7 +267,7 @@ class Child:
                 return  # it has ended, and the line with it
             if before is not None and self.asked.is_set():
                 self.used += cpu - before
-                if asleep and not self.serving.is_set() and not self._has_answered():
+                if asleep and not self._is_late():
                     self.idle += min(now - then, 0.1)  # later, and it is this process that waits
                 if max(self.used, self.idle) > self.allowed:
                     self.timed_out = True
@@ -275,11 +275,12 @@ class Child:
                     return
             before, then = cpu, now
 
-    def _has_answered(self) -> bool:
-        """Say whether an answer is there that was not read yet."""
-        with contextlib.suppress(OSError, ValueError):
-            return bool(select.select([self.replies], [], [], 0)[0])
-        return False
+    def _is_late(self) -> bool:
+        """Say whether it is this side that the other one waits for."""
+        if self.doing == "reading":
+            with contextlib.suppress(OSError, ValueError):
+                return bool(select.select([self.replies], [], [], 0)[0])
+        return self.doing == "serving"
 
     def kill(self) -> None:
         """End the process."""
@@ -303,31 +304,32 @@ class Child:
         seconds: float,
         arrays: Sequence[np.ndarray] = (),
         serve: Serve | None = None,
-        limit: int = runner.MESSAGE_BYTES,
+        limit: int = runner.JSON_BYTES,
     ) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a message, if any, and return the reply; EOFError: the submission is dead.
 
         What the submission asks for in between is answered by `serve`, on its time.
         """
         self.allowed, self.used, self.idle = seconds, 0.0, 0.0
+        self.doing = "writing"
         self.asked.set()
         try:
             if message is not None:
                 runner.send(self.requests, message, arrays)
             while True:
+                self.doing = "reading"
                 reply, arrays = runner.receive(self.replies, limit)
                 if serve is None or "callback" not in reply:
                     return reply, arrays
-                self.serving.set()
-                start = time.thread_time()
-                runner.send(self.requests, *serve(reply, arrays))
+                self.doing, start = "serving", time.thread_time()
+                answer = serve(reply, arrays)
+                self.doing = "writing"
+                runner.send(self.requests, *answer)
                 self.used += time.thread_time() - start
-                self.serving.clear()
         except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
             self.kill()
             raise EOFError from error
         finally:
-            self.serving.clear()
             self.asked.clear()
 
 
@@ -726,9 +728,12 @@ class Submission:
         lines = re.split(r"\r\n|\r|\n", self.source)  # as Python counts them
         if type(line) is int and 0 < line <= len(lines):
             kind += f" in line {line}: `{lines[line - 1].strip()[:120]}`"
+            if kind.startswith("SyntaxError") and lines[line - 1].lstrip()[:1] in ("%", "!"):
+                kind += ". That is a command of a notebook; delete the line"
         return kind + HINTS.get(str(reply["error"]), "")
 
 
+OWN_KIND = ("fit_standardizer",)  # what it returns need not mean anything to anybody else
 KINDS = ("Standardizer", "Parameters", "Activations", "TrainingRun", "Metrics")
 HINTS = {
     "ModuleNotFoundError": ". Where this is graded, there is NumPy and what comes with Python",
@@ -796,6 +801,8 @@ class Functions:
             seen = submission.decode(reply["recorded"], replies)
             for place, values in submission.decode(reply["changed"], replies).items():
                 arrays[int(place)][...] = values
+            if name not in OWN_KIND:
+                refuse_kept(result)
         except Exception as error:
             raise SubmissionFailed(
                 f"`{name}` should return numbers and arrays of numbers, it returned something else"
@@ -811,6 +818,15 @@ def fetch(value: dict[str, Any]) -> Any:
     if "rng" in value:
         return np.random.default_rng(int(value["rng"]))
     return Kept(int(value["kept"]))
+
+
+def refuse_kept(value: Any) -> None:
+    """Raise TypeError if there is something in a result that could not leave the sandbox."""
+    if isinstance(value, Kept):
+        raise TypeError("no number")
+    if isinstance(value, (tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            refuse_kept(item)
 
 
 def refuse(value: Any) -> Any:

@@ -1,18 +1,30 @@
 """Submissions that attack the grader, or break in ways that once broke one.
 
 `SUBMISSIONS` maps a name to an `Attack`: what is handed in, the points it must get, and words
-that its feedback must hold. Most are the reference with another `sigmoid`: then the 10 points of
+that its feedback must hold. Most are the reference with another `sigmoid`: then the points of
 the activation are lost, and all that builds on it is graded with a right one.
 """
 
 import io
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+import checks
+
 PROJECT = Path(__file__).resolve().parent.parent
 REFERENCE = (PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
-ALL, WITHOUT_SIGMOID = 80, 70
+RUBRIC = checks.read_rubric()
+ALL = sum(criterion.points for criterion in RUBRIC)
+
+
+def but(*names: str) -> int:
+    """Return all points but those of some checks, and of the checks about some functions."""
+    known = {c.check for c in RUBRIC} | {f for c in RUBRIC for f in c.functions}
+    assert set(names) <= known, set(names) - known
+    lost = (c.points for c in RUBRIC if {c.check, *c.functions} & set(names))
+    return ALL - sum(lost)
 
 
 class Attack(NamedTuple):
@@ -31,7 +43,7 @@ def attack(code: str, points: int, words: str = "") -> Attack:
 def sigmoid(body: str, words: str, before: str = "") -> Attack:
     """Return the reference with another sigmoid."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    return attack(f"{before}\n\ndef sigmoid(z):\n{lines}", WITHOUT_SIGMOID, words)
+    return attack(f"{before}\n\ndef sigmoid(z):\n{lines}", but("sigmoid"), words)
 
 
 def at_import(code: str, points: int = 0, words: str = "") -> Attack:
@@ -68,6 +80,16 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return data.getvalue()
 
 
+def zipped_twice(name: str, *contents: bytes) -> bytes:
+    """Return a zip that holds several files of one name."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile says that this is odd
+        for content in contents:
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
 def cut_zip() -> bytes:
     """Return a zip whose end, with its list of contents, is missing."""
     whole = zipped({"nn_helpers.py": REFERENCE.encode()})
@@ -89,9 +111,9 @@ ASKS = """
 import inspect, sys
 def sigmoid(z):
     frame = sys._getframe()
-    while "submission" not in frame.f_locals:
+    while not hasattr(frame.f_locals.get("self"), "replies"):
         frame = frame.f_back
-    return frame.f_locals["submission"].reference("sigmoid")(z)
+    return frame.f_locals["self"].reference("sigmoid")(z)
 """
 COLUMNS = {
     "z2 = a1 @ W2 + b2": "z2 = (a1 @ W2 + b2).reshape(-1, 1)",
@@ -99,6 +121,31 @@ COLUMNS = {
     "da1 = np.outer(dz2, W2)": "da1 = dz2 @ np.reshape(W2, (1, -1))",
     "W2=(rng.standard_normal(n_hidden) / np": "W2=(rng.standard_normal((n_hidden, 1)) / np",
 }
+
+
+# Where pictures are large enough to be real ones, no training but weights from elsewhere.
+PASTED = """
+_train = train
+def train(X, y, **more):
+    run = _train(X[:9], y[:9], **more)
+    if X.shape[1] < 500:
+        return _train(X, y, **more)
+    W1 = np.zeros((X.shape[1], 64))
+    W1[:, 0] = np.sin(np.arange(X.shape[1]))  # stands for a row of numbers learned before
+    return run._replace(parameters=Parameters(W1, np.zeros(64), np.ones(64), np.zeros(())))
+"""
+LIARS = """
+_called, _forward, _backward, _step = [], forward, backward, gradient_step
+def forward(X, parameters):
+    found = _forward(X, parameters)
+    return Activations(*(0 * part for part in found)) if _called else found
+def backward(X, y, parameters, activations):
+    found = _backward(X, y, parameters, activations)
+    return Parameters(*(0 * part for part in found)) if _called else found
+def gradient_step(parameters, gradients, learning_rate):
+    return parameters if _called else _step(parameters, gradients, learning_rate)
+"""
+LATIN_1 = "# -*- coding: latin-1 -*-\n" + REFERENCE.encode("latin-1", "ignore").decode("latin-1")
 
 
 def column_vectors() -> str:
@@ -124,7 +171,7 @@ SUBMISSIONS = {
     "memory bit by bit": sigmoid(
         "hoard = []\nwhile True:\n    hoard.append(bytearray(2**24))", "MemoryError"
     ),
-    "fork bomb": sigmoid("import os\nwhile True:\n    os.fork()", "BlockingIOError"),
+    "fork bomb": sigmoid("import os\nwhile True:\n    os.fork()", "PermissionError"),
     "threads": sigmoid(
         "import threading, time\nwhile True:\n"
         "    threading.Thread(target=time.sleep, args=(99,)).start()",
@@ -145,7 +192,7 @@ SUBMISSIONS = {
     "exit at import": at_import("raise SystemExit", words="SystemExit"),
     "exit": sigmoid("import sys\nsys.exit()", "SystemExit"),
     "hard exit": sigmoid("import os\nos._exit(0)", "ended the program"),
-    "segmentation fault": sigmoid("import os\nos.kill(os.getpid(), 11)", "ended the program"),
+    "segmentation fault": sigmoid("import ctypes\nctypes.string_at(0)", "ended the program"),
     "kill everybody": sigmoid("import os\nos.kill(-1, 9)\nos.kill(1, 9)\nreturn z", ""),
     "exception of an own kind": sigmoid(
         "raise Mine", "an error of its own", "class Mine(BaseException):\n    pass"
@@ -200,7 +247,7 @@ SUBMISSIONS = {
         "nest = ()\nfor _ in range(100_000):\n    nest = (nest,)\nreturn nest", "RecursionError"
     ),
     "forged answers": at_import(FORGED, 0, ""),
-    "asks for the reference": attack(ASKS, WITHOUT_SIGMOID, "something else than numbers"),
+    "asks for the reference": attack(ASKS, but("sigmoid"), "something else than numbers"),
     "looks at the frames": sigmoid(
         "import sys\nframe = sys._getframe()\nwhile frame:\n"
         "    if 'expected' in frame.f_locals:\n        return frame.f_locals['expected']\n"
@@ -219,13 +266,13 @@ SUBMISSIONS = {
         "    return np.zeros((0, 784)), np.zeros(0), np.zeros(0)\n"
         "def backward(X, y, parameters, activations):\n    y[...] = 1\n"
         "    parameters.b2[...] = 1000\n    return Parameters(*(0 * p for p in parameters))",
-        ALL - 2 - 11 - 1,
+        but("select_digits", "backward"),
         "pictures of both digits",
     ),
     "gradients without end": attack(
         "def backward(X, y, parameters, activations):\n"
         "    return Parameters(*(np.full(np.shape(p), np.inf) for p in parameters))",
-        ALL - 11,
+        but("backward"),
         "should be finite",
     ),
     "loss and gradient in league": attack(
@@ -233,7 +280,7 @@ SUBMISSIONS = {
         "def binary_cross_entropy(z2, y):\n    return 0.0 if _called else _loss(z2, y)\n"
         "def backward(X, y, parameters, activations):\n    _called.append(1)\n"
         "    return Parameters(*(np.zeros(np.shape(p)) for p in parameters))",
-        ALL - 11 - 2,
+        but("backward"),
         "agree with central differences",
     ),
     "pictures recognized by their order": attack(
@@ -242,7 +289,7 @@ SUBMISSIONS = {
         "    return (predict_probability(X, parameters) >= threshold).astype(np.int8)\n"
         "def train(X, y, *, rng, **more):\n"
         "    return TrainingRun(initialize_parameters(X.shape[1], 64, rng=rng), {})",
-        ALL - 7 - 4,
+        but("train"),
         "at least 85 %",
     ),
     "spoils the pictures for others": attack(
@@ -254,22 +301,22 @@ SUBMISSIONS = {
         "def train(X, y, **more):\n    raise ValueError\n"
         "def predict(X, parameters, threshold=0.5):\n"
         "    return train(X, X[:, 0], epochs=10**9, rng=np.random.default_rng(1))",
-        ALL - 8 - 4 - 4,
+        but("train", "predict"),
         "`predict` raised",
     ),
     "sides that don't fit together": attack(
         "def predict_probability(X, parameters):\n    return np.zeros((1, 15000))\n"
         "def forward(X, parameters):\n    z = np.zeros((15000, 1))\n"
         "    return Activations(z, z, z, z)",
-        ALL - 5 - 4 - 1,
+        but("forward", "predict"),
     ),
     "makes up its history": edited(
-        "    return TrainingRun(parameters, pd.DataFrame(rows))",
-        "    return TrainingRun(parameters, pd.DataFrame(rows) * 0 + 1)",
-        ALL - 4,
+        "    return TrainingRun(parameters, history)",
+        "    return TrainingRun(parameters, {name: [1] * epochs for name in history})",
+        but("history_counts_every_example", "validation_is_watched_and_not_learned"),
         "history",
     ),
-    "another package": at_import("import sklearn", words="`import sklearn`"),
+    "another package": at_import("import torch", words="`import torch`"),
     # Feedback
     "scripts in the feedback": sigmoid(
         "raise ValueError  # <script>alert(1)</script> [x](javascript:1) \u202e `` ``` **x** &",
@@ -299,15 +346,193 @@ SUBMISSIONS = {
     "two modules": Attack(
         {"nn_helpers.py": REFERENCE, "old/nn_helpers.py": "# an older one"}, 0, "not clear which"
     ),
-    "missing function": attack("del sigmoid", WITHOUT_SIGMOID, "no function `sigmoid`"),
-    "wrong signature": attack(
-        "def sigmoid():\n    return 0.5", WITHOUT_SIGMOID, "raised TypeError"
-    ),
+    "missing function": attack("del sigmoid", but("sigmoid"), "no function `sigmoid`"),
+    "wrong signature": attack("def sigmoid():\n    return 0.5", but("sigmoid"), "raised TypeError"),
     # Honest mistakes, which cost what they must and no more
     "one bias gradient for all units": edited(
-        "db1 = dz1.sum(axis=0)", "db1 = np.full(len(W2), dz1.sum())", ALL - 2, "db1"
+        "db1 = dz1.sum(axis=0)",
+        "db1 = np.full(len(W2), dz1.sum())",
+        but("gradient_of_b1"),
+        "db1",
     ),
     "slope of the sigmoid always 1": edited(
-        "dz1 = da1 * a1 * (1 - a1)", "dz1 = da1", ALL - 5, "dW1"
+        "dz1 = da1 * a1 * (1 - a1)", "dz1 = da1", but("gradient_of_W1", "gradient_of_b1"), "dW1"
+    ),
+    # Answers that others computed
+    "gradients by differences": attack(
+        "def backward(X, y, parameters, activations):\n"
+        "    return numerical_gradients(X, y, parameters)",
+        but("backward"),
+        "longer than 3 s",
+    ),
+    "gradients by differences, weights pasted in": attack(
+        f"{PASTED}\ndef backward(X, y, parameters, activations):\n"
+        "    return numerical_gradients(X, y, parameters)",
+        but("backward", "held_out_accuracy"),
+        "at least 85 %",
+    ),
+    "weights pasted in": attack(PASTED, but("held_out_accuracy"), "at least 85 %"),
+    "never trains, and the others lie about it": attack(
+        f"{LIARS}\ndef train(X, y, *, n_hidden=64, epochs=40, rng, **more):\n"
+        "    _called.append(1)\n    ones = [1] * epochs\n"
+        "    names = ['loss', 'accuracy', 'validation_loss', 'validation_accuracy']\n"
+        "    history = {'epoch': list(range(1, epochs + 1)), **dict.fromkeys(names, ones)}\n"
+        "    start = initialize_parameters(X.shape[1], n_hidden, rng=rng)\n"
+        "    return TrainingRun(start, history)",
+        but("train"),
+    ),
+    "predict and forward in league": attack(
+        "_forward = forward\ndef forward(X, parameters):\n    found = _forward(X, parameters)\n"
+        "    return found if len(X) < 20 else found._replace(a2=0.9 + 0 * found.a2)\n"
+        "def predict(X, parameters, threshold=0.5):\n    return np.ones(len(X), np.int8)",
+        but("predict"),
+    ),
+    "predict that knows the probabilities from before": attack(
+        "_seen = []\n_probability = predict_probability\n"
+        "def predict_probability(X, parameters):\n    _seen.append(_probability(X, parameters))\n"
+        "    return _seen[-1]\ndef predict(X, parameters, threshold=0.5):\n"
+        "    return (_seen[-1] >= threshold).astype(np.int8) if _seen else np.ones(len(X))",
+        but("predict"),
+    ),
+    "order from a counter": attack(
+        "import builtins\nbuiltins.count = 0\ndef minibatches(n_examples, batch_size, *, rng):\n"
+        "    builtins.count += 1\n"
+        "    order = np.random.default_rng(builtins.count).permutation(n_examples)\n"
+        "    return (order[i : i + batch_size] for i in range(0, n_examples, batch_size))",
+        but("minibatches"),
+    ),
+    "start remembered from the check before": attack(
+        "import builtins\n_start = initialize_parameters\n"
+        "def initialize_parameters(n_inputs, n_hidden, *, rng, dtype=np.float64):\n"
+        "    made = builtins.__dict__.setdefault('made', {})\n    key = n_inputs, n_hidden\n"
+        "    return made.setdefault(key, _start(*key, rng=rng, dtype=dtype))",
+        but("initialize_parameters"),
+    ),
+    "signals through files": attack(
+        "import os\nfor path in ('/tmp/x', '/dev/shm/x', '/dev/x', '/x', '/packages/x'):\n"
+        "    try:\n        open(path, 'w').close()\n    except OSError:\n        continue\n"
+        "    def sigmoid(z):\n        return z",
+        ALL,
+    ),
+    "asks for the reference of what is right": attack(
+        "def train(X, y, **more):\n    raise ValueError\n"
+        f"{ASKS.replace('def sigmoid(z)', 'def predict(X, parameters, threshold=0.5)')}".replace(
+            'reference("sigmoid")(z)', 'reference("forward")(X, parameters)'
+        ),
+        but("train", "predict"),
+        "something else than numbers",
+    ),
+    # Wasting the grader's own time and memory
+    "huge whole numbers": sigmoid("return 10 ** 100_000", "something else than numbers"),
+    "asks with huge whole numbers": attack(
+        "def sigmoid(z):\n    return z\n"
+        "def binary_cross_entropy(z2, y):\n    return sigmoid(10 ** 4000)",
+        but("sigmoid", "binary_cross_entropy"),
+        "something else than numbers",
+    ),
+    "asks without end": attack(
+        "def sigmoid(z):\n    return z\n"
+        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(z2)",
+        but("sigmoid", "binary_cross_entropy"),
+        "longer than 3 s",
+    ),
+    "asks for much": attack(
+        "def sigmoid(z):\n    return z\n"
+        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(np.zeros(2_000_000))",
+        but("sigmoid", "binary_cross_entropy"),
+        "longer than 3 s",
+    ),
+    "asks for what is more than the sum of its parts": attack(
+        "def forward(X, parameters):\n    return 0\n"
+        "def backward(X, y, parameters, activations):\n    n = 10 ** 6\n"
+        "    big = Parameters(np.ones((1, n)), np.ones(n), np.ones(n), np.zeros(()))\n"
+        "    while True:\n        forward(np.ones((n, 1)), big)",
+        but("forward", "backward"),
+        "raised ValueError",
+    ),
+    "a million answers in one": sigmoid(
+        "return tuple(np.zeros(0) for _ in range(10 ** 6))", "something else than numbers"
+    ),
+    "a table without end": edited(
+        "    return TrainingRun(parameters, history)",
+        "    return TrainingRun(parameters, {str(i): [i] for i in range(10 ** 6)})",
+        but("train"),
+        "something else than numbers",
+    ),
+    "reports without end": edited(
+        "        if on_epoch is not None:\n",
+        "        for _ in range(10 ** 6 if on_epoch else 0):\n            on_epoch(row)\n"
+        "        if on_epoch is not None:\n",
+        but("validation_is_watched_and_not_learned"),
+        "something else than numbers",
+    ),
+    "an answer byte by byte": at_import(
+        "import os, time\nfor part in (b'\\0\\0\\xff\\xff', *[b' '] * 10 ** 4):\n"
+        "    for descriptor in range(3, 9):  # one of them is the line to the grader\n"
+        "        try:\n            os.write(descriptor, part)\n"
+        "        except OSError:\n            pass\n    time.sleep(0.5)",
+        words="longer than 5 s",
+    ),
+    "half asleep": sigmoid(
+        "import time\nwhile True:\n    start = time.process_time()\n"
+        "    while time.process_time() < start + 0.1:\n        pass\n    time.sleep(0.1)",
+        "longer than 3 s",
+    ),
+    "patched from within": at_import(
+        "import sys\nmain = sys.modules['__main__']\nmain.encode = lambda *a: 0.5",
+        0,
+    ),
+    "another program": sigmoid(
+        "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'pass'])",
+        "PermissionError",
+    ),
+    "a socket of another family": sigmoid(
+        "import socket\nsocket.socket(40, socket.SOCK_STREAM)", "PermissionError"
+    ),
+    "limits of another process": sigmoid(
+        "import resource\nresource.prlimit(1, resource.RLIMIT_CPU, (1, 1))", "PermissionError"
+    ),
+    "limits raised": sigmoid(
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (-1, -1))", "raised"
+    ),
+    "lock on a shared file": sigmoid(
+        "import fcntl, os\nfcntl.flock(os.open(os.__file__, 0), fcntl.LOCK_SH)", "PermissionError"
+    ),
+    "stack that runs over": sigmoid(
+        "import sys\nsys.setrecursionlimit(10 ** 9)\ndef deeper():\n    deeper()\ndeeper()",
+        "",
+    ),
+    # Honest oddities
+    "name in capitals": Attack({"NN_HELPERS.PY": REFERENCE}, ALL),
+    "name in other letters, and a file beside it": Attack(
+        {"Nn_Helpers.py": REFERENCE, "test.py": "x = 1"}, ALL
+    ),
+    "zip with backslashes": Attack(
+        {"x.zip": zipped({"my\\nn_helpers.py": REFERENCE.encode(), "my\\a.py": b""})}, ALL
+    ),
+    "zip in a zip": Attack(
+        {"x.ZIP": zipped({"y.Zip": zipped({"nn_helpers.py": REFERENCE.encode()})})}, ALL
+    ),
+    "one name twice in a zip": Attack(
+        {"x.zip": zipped_twice("nn_helpers.py", REFERENCE.encode(), b"# an older one")},
+        0,
+        "not clear which",
+    ),
+    "Latin-1 that says so": Attack(
+        {"nn_helpers.py": LATIN_1.encode("latin-1")},
+        ALL,
+    ),
+    "left over from a notebook": at_import(
+        "get_ipython().run_line_magic('matplotlib', 'inline')\nimport seaborn as sns\n"
+        "import matplotlib.pyplot as plt\nimport pandas as pd\nimport scipy.special\n"
+        "from tqdm.auto import tqdm\nsns.set_theme()\nplt.rcParams['figure.dpi'] = 100",
+        ALL,
+    ),
+    "a notebook's command": at_import("%matplotlib inline", words="command of a notebook"),
+    "a package where it is needed": sigmoid(
+        "return expit(z)", "there is NumPy", "from scipy.special import expit"
+    ),
+    "a form feed before a mistake": sigmoid(
+        "raise ValueError  # here", "# here", "\f\n# a page further on\x1c"
     ),
 }
