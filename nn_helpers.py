@@ -912,7 +912,7 @@ def train(
     validation : (X, y), optional
         Examples to watch and not to learn from, scaled by the training statistics.
     on_epoch : callable, optional
-        Called with the new row of the history after each epoch.
+        Called after each epoch with its values, a dict with the names of the columns.
 
     Returns
     -------
