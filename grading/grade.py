@@ -683,7 +683,7 @@ def fill(
     unknown = []
     for work, total in totals:
         # Moodle writes "Participant 123", in the language of the course.
-        name = re.compile(rf"(\D* )?{work.number}" if work.number else re.escape(work.student))
+        name = re.compile(rf"(.*\D)?{work.number}" if work.number else re.escape(work.student))
         columns = keys[:1] if work.number else keys
         found = [
             number

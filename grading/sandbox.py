@@ -254,26 +254,34 @@ class Child:
 
     def _watch(self) -> None:
         """Kill what computes or waits beyond its time: a read would not wake up by itself."""
-        before, then = None, 0.0
+        seen = None
         while not self.closed.is_set():
             if not self.asked.wait(1):
-                before = None
+                seen = None
                 continue
             time.sleep(0.05)
             try:
-                now, cpu = time.monotonic(), sum(self.process.cpu_times()[:2])
+                cpu = sum(self.process.cpu_times()[:2])
                 asleep = self.process.status() == psutil.STATUS_SLEEPING
             except psutil.Error:
                 return  # it has ended, and the line with it
-            if before is not None and self.asked.is_set():
-                self.used += cpu - before
-                if asleep and not self._is_late():
-                    self.idle += min(now - then, 0.1)  # later, and it is this process that waits
+            now = time.monotonic()
+            if seen is not None and self.asked.is_set():
+                self.count(cpu - seen[0], now - seen[1], asleep=asleep)
                 if max(self.used, self.idle) > self.allowed:
                     self.timed_out = True
                     self.kill()
                     return
-            before, then = cpu, now
+            seen = cpu, now
+
+    def count(self, computed: float, passed: float, *, asleep: bool) -> None:
+        """Count the seconds that the submission computed, or else did nothing.
+
+        Those in which it waits for a processor, or for this side, are not its own.
+        """
+        self.used += computed
+        if asleep and not self._is_late():
+            self.idle += min(passed, 0.1)  # if more has passed, this process had to wait itself
 
     def _is_late(self) -> bool:
         """Say whether it is this side that the other one waits for."""
@@ -455,6 +463,7 @@ def start(line: list[str], sandbox: Sandbox, stdin: Any) -> psutil.Popen:
 
 # What must not be possible in the sandbox, and how one would try: each of these must raise.
 ATTEMPTS = {
+    "finds what the grader left open": "[os.fstat(n) for n in range(3, 256) if is_open(n)][2]",
     "reaches the network": "socket.create_connection(('127.0.0.1', {port}), timeout=2)",
     "reads the grader's files": "[os.lstat(p) for p in {paths} if os.path.lexists(p)][0]",
     "writes to shared folders": "[open(f + '/probe', 'w') for f in {folders} if can(f)][0]",
@@ -464,9 +473,8 @@ ATTEMPTS = {
     "takes all memory": "bytearray({memory})",
     "takes memory that nobody counts": "os.memfd_create('probe')",
     "opens a socket": "[(f, k) for f in range(46) for k in range(6) if opens(f, k)][0]",
-    "reaches other processes": "os.kill(1, 0), os.pidfd_open(1)",
+    "reaches other processes": "os.pidfd_open(1)",
     "reaches other processes' limits": "resource.prlimit(1, resource.RLIMIT_NOFILE)",
-    "finds what the grader left open": "[os.fstat(n) for n in range(3, 256) if is_open(n)][2]",
     "makes more files than it may": "[open(f'/tmp/{{n}}', 'w').close() for n in range({files})]",
     "locks a file for others to see": "fcntl.flock(os.open(os.__file__, 0), fcntl.LOCK_SH)",
 }

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+NEEDED = "dask is not installed (pip install -r dask-requirements.txt)"
+
 
 @contextlib.contextmanager
 def cluster(folder: Path, **environment: str) -> Iterator[tuple[Any, list[subprocess.Popen]]]:

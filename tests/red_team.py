@@ -127,9 +127,9 @@ COLUMNS = {
 PASTED = """
 _train = train
 def train(X, y, **more):
-    run = _train(X[:9], y[:9], **more)
     if X.shape[1] < 500:
         return _train(X, y, **more)
+    run = _train(X[:9], y[:9], **more)
     W1 = np.zeros((X.shape[1], 64))
     W1[:, 0] = np.sin(np.arange(X.shape[1]))  # stands for a row of numbers learned before
     return run._replace(parameters=Parameters(W1, np.zeros(64), np.ones(64), np.zeros(())))
@@ -438,7 +438,7 @@ SUBMISSIONS = {
     ),
     "asks for much": attack(
         "def sigmoid(z):\n    return z\n"
-        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(np.zeros(2_000_000))",
+        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(np.zeros(200_000))",
         but("sigmoid", "binary_cross_entropy"),
         "longer than 3 s",
     ),
@@ -451,7 +451,7 @@ SUBMISSIONS = {
         "raised ValueError",
     ),
     "a million answers in one": sigmoid(
-        "return tuple(np.zeros(0) for _ in range(10 ** 6))", "something else than numbers"
+        "return tuple(np.zeros(0) for _ in range(20_000))", "something else than numbers"
     ),
     "a table without end": edited(
         "    return TrainingRun(parameters, history)",
@@ -461,7 +461,7 @@ SUBMISSIONS = {
     ),
     "reports without end": edited(
         "        if on_epoch is not None:\n",
-        "        for _ in range(10 ** 6 if on_epoch else 0):\n            on_epoch(row)\n"
+        "        for _ in range(10 ** 5 if on_epoch else 0):\n            on_epoch(row)\n"
         "        if on_epoch is not None:\n",
         but("validation_is_watched_and_not_learned"),
         "something else than numbers",

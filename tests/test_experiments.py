@@ -226,7 +226,7 @@ def test_code_is_that_of_the_function_and_of_its_file():
 @pytest.fixture
 def cluster(tmp_path):
     """Start a scheduler and two workers on this machine, and connect to them."""
-    pytest.importorskip("distributed", reason="dask is not installed (pip install -r dask-requirements.txt)")
+    pytest.importorskip("distributed", reason=dask_cluster.NEEDED)
     environment = {"PYTHONPATH": os.path.dirname(__file__), "FUSE": str(tmp_path / "fuse")}
     with dask_cluster.cluster(tmp_path, **environment) as (client, _):
         yield client

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import zipfile
@@ -124,6 +125,32 @@ def test_a_submission_that_uses_up_its_time_is_not_tried_further(assignment):
     assert 0 < points < 80
     assert "stopped: all calls together took too long" in str(messages)
     assert "not tried" in messages["wilson_interval"]
+
+
+@pytest.mark.parametrize(
+    ("doing", "asleep", "computed", "counted"),
+    [
+        ("reading", True, 0, "idle"),
+        ("writing", True, 0, "idle"),
+        ("serving", True, 0, ""),
+        ("reading", False, 0, ""),  # it could run, but others have the processor
+        ("reading", False, 0.05, "used"),
+    ],
+)
+def test_only_what_a_submission_computes_or_sleeps_counts(doing, asleep, computed, counted):
+    mine, theirs = socket.socketpair()
+    with mine, theirs, mine.makefile("wb") as requests, mine.makefile("rb") as replies:
+        child = sandbox.Child((requests, replies), psutil.Process(), sandbox.Limits())
+        child.closed.set()
+        child.doing = doing
+        for _ in range(1000):
+            child.count(computed, 0.06, asleep=asleep)
+        assert child.idle == pytest.approx(60 * (counted == "idle"))
+        assert child.used == pytest.approx(50 * (counted == "used"))
+        theirs.send(b"x")  # an answer that this side has not read yet
+        before = child.idle
+        child.count(0, 0.06, asleep=True)
+        assert (child.idle > before) == (doing == "writing")
 
 
 @needs_sandbox
@@ -595,6 +622,8 @@ def test_a_sandbox_that_lets_something_through_is_refused(monkeypatch, weaken, w
         return weaken(line), paths
 
     monkeypatch.setattr(sandbox, "command", weakened)
+    if weaken is with_network:  # two walls against the same
+        monkeypatch.setattr(sandbox, "system_call_filter", lambda **_: b"")
     with pytest.raises(sandbox.NoSandbox, match=words):
         sandbox.probe([red_team.PROJECT / "nn_helpers.py"])
 
@@ -643,7 +672,7 @@ def test_kill_in_the_middle_loses_nothing_finished_and_leaves_nothing(tmp_path):
 
 @needs_sandbox
 def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(tmp_path):
-    pytest.importorskip("distributed", reason="dask is not installed (pip install -r dask-requirements.txt)")
+    pytest.importorskip("distributed", reason=dask_cluster.NEEDED)
     folder, local, far = (tmp_path / name for name in ("class", "local", "far"))
     for number, edit in enumerate(mutants.MUTANTS[::9]):
         put(folder, **{f"s{number}__py": REFERENCE.replace(edit.old, edit.new)})
