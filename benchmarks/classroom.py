@@ -1,15 +1,19 @@
-"""Grade a class of 100: how long it takes, and whether everybody gets the right points.
+"""Grade a class: how long it takes, and whether everybody gets the right points.
 
-    python benchmarks/classroom.py           on this machine's cores
-    python benchmarks/classroom.py --dask    and on two dask workers, one of them killed half-way
+    python benchmarks/classroom.py                  a class of 100 on this machine's cores
+    python benchmarks/classroom.py --dask           and on two dask workers, one killed half-way
+    python benchmarks/classroom.py --students 300 --busy    while something else keeps all cores busy
+    python benchmarks/classroom.py --mutants        every mutant loses the points of its mistake
 
-80 solutions are right, each in another style; 20 are hostile or broken. The exit status is 1 if
-anybody gets other points than they must, or if the cluster's results differ.
+Of ten solutions eight are right, each in another style, and two are hostile or broken. The exit
+status is 1 if anybody gets other points than they must, or if the cluster's results differ.
 """
 
 import argparse
+import contextlib
 import csv
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -23,9 +27,8 @@ sys.path[:0] = [str(PROJECT / "grading"), str(PROJECT / "tests")]
 
 import dask_cluster  # noqa: E402
 import mutants  # noqa: E402
+import psutil  # noqa: E402
 import red_team  # noqa: E402
-
-GOOD, BAD = 80, 20
 
 
 def styles() -> Iterator[str]:
@@ -43,11 +46,12 @@ def styles() -> Iterator[str]:
                 yield source
 
 
-def hand_in(folder: Path) -> dict[str, int]:
+def hand_in(folder: Path, students: int) -> dict[str, int]:
     """Write the class into a folder; return the points that each student must get."""
     points = {}
-    for number, source in enumerate(itertools.islice(styles(), GOOD)):
-        name = f"good{number:02d}"
+    bad = min(students // 5, len(red_team.SUBMISSIONS))
+    for number, source in enumerate(itertools.islice(itertools.cycle(styles()), students - bad)):
+        name = f"good{number:03d}"
         points[name] = red_team.ALL
         if number % 3 == 0:
             (folder / f"{name}.py").write_text(source, encoding="utf-8")
@@ -57,8 +61,8 @@ def hand_in(folder: Path) -> dict[str, int]:
         else:
             data = red_team.zipped({"milestone/nn_helpers.py": source.encode()})
             (folder / f"{name}.zip").write_bytes(data)
-    every = len(red_team.SUBMISSIONS) // BAD
-    for name in list(red_team.SUBMISSIONS)[::every][:BAD]:
+    every = len(red_team.SUBMISSIONS) // max(bad, 1)
+    for name in list(red_team.SUBMISSIONS)[::every][:bad]:
         points[name] = red_team.SUBMISSIONS[name].points
         red_team.hand_in(folder, name, red_team.SUBMISSIONS[name])
     return points
@@ -66,21 +70,54 @@ def hand_in(folder: Path) -> dict[str, int]:
 
 def grade(
     folder: Path, output: Path, *more: str, half_way: Callable[[], None] | None = None
-) -> float:
-    """Grade the class and return the seconds that it took; do something when half is done."""
+) -> tuple[float, int]:
+    """Grade the class; return the seconds and the bytes that it took; do something half-way."""
     start = time.perf_counter()
     script = PROJECT / "grading" / "grade.py"
     line = [sys.executable, script, folder, "--output", output, "--seed", "1", *more]
-    half = len(os.listdir(folder)) // 2
+    half, memory = len(os.listdir(folder)) // 2, 0
     with subprocess.Popen(line) as process:
         while process.poll() is None:
             time.sleep(0.1)
+            with contextlib.suppress(psutil.Error):
+                memory = max(memory, psutil.Process(process.pid).memory_info().rss)
             if half_way and len(list(output.rglob("record.json"))) >= half:
                 half_way()
                 half_way = None
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, line)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, memory
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep so many cores busy with something else."""
+    line = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(line) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+
+
+def grade_mutants(folder: Path, output: Path) -> list[str]:
+    """Grade all mutants; return a line for each that loses points of something else, or none."""
+    folder.mkdir()
+    for number, edit in enumerate(mutants.MUTANTS):
+        source = mutants.edited_source(edit)
+        (folder / f"{number}.py").write_text(source, encoding="utf-8")
+    seconds, _ = grade(folder, output)
+    print(f"{len(mutants.MUTANTS)} mutants: {seconds:.0f} s")
+    wrong = []
+    for path in output.rglob("record.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        edit = mutants.MUTANTS[int(record["student"])]
+        lost = [c["check"] for c in record["criteria"] if not c["points"]]
+        own = [name for name in lost if name != "held_out_accuracy"]
+        if mutants.strangers(edit, own) or not own:
+            wrong.append(f"{edit.name}: lost {', '.join(lost) or 'nothing'}")
+    return wrong
 
 
 def compare(output: Path, points: dict[str, int]) -> list[str]:
@@ -95,19 +132,31 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dask", action="store_true", help="on two dask workers too")
+    add = parser.add_argument
+    add("--students", type=int, default=100, help="how many; default: 100")
+    add("--dask", action="store_true", help="on two dask workers too")
+    add("--busy", action="store_true", help="while all cores are kept busy by something else")
+    add("--mutants", action="store_true", help="the mutants in place of a class")
     arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        busy(os.cpu_count() if arguments.busy else 0),
+    ):
         folder, local, far = (Path(name, part) for part in ("class", "local", "far"))
+        if arguments.mutants:
+            wrong = grade_mutants(folder, local)
+            print("\n".join(wrong) or "every mutant lost the points of its mistake, and no others")
+            return int(bool(wrong))
         folder.mkdir()
-        points = hand_in(folder)
-        seconds = grade(folder, local)
+        points = hand_in(folder, arguments.students)
+        seconds, memory = grade(folder, local)
         wrong = compare(local, points)
-        print(f"{len(points)} students on {os.cpu_count()} cores: {seconds:.0f} s")
+        print(f"{len(points)} students on {os.cpu_count()} cores: {seconds:.0f} s, ", end="")
+        print(f"the grader's main process at most {memory / 2**20:.0f} MB")
         if arguments.dask:
             with dask_cluster.cluster(Path(name)) as (client, workers):
                 address = ["--dask", client.scheduler.address]
-                seconds = grade(folder, far, *address, half_way=workers[0].kill)
+                seconds, _ = grade(folder, far, *address, half_way=workers[0].kill)
             same = (far / "grades.csv").read_bytes() == (local / "grades.csv").read_bytes()
             wrong += [] if same else ["the cluster's results differ"]
             print(f"on two dask workers, one of them killed half-way: {seconds:.0f} s")

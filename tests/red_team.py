@@ -313,8 +313,12 @@ SUBMISSIONS = {
     "makes up its history": edited(
         "    return TrainingRun(parameters, history)",
         "    return TrainingRun(parameters, {name: [1] * epochs for name in history})",
-        but("history_counts_every_example", "validation_is_watched_and_not_learned"),
-        "history",
+        but(
+            "training_learns",
+            "history_counts_every_example",
+            "validation_is_watched_and_not_learned",
+        ),
+        "loss should be the mean",
     ),
     "another package": at_import("import torch", words="`import torch`"),
     # Feedback
@@ -352,11 +356,14 @@ SUBMISSIONS = {
     "one bias gradient for all units": edited(
         "db1 = dz1.sum(axis=0)",
         "db1 = np.full(len(W2), dz1.sum())",
-        but("gradient_of_b1"),
+        but("gradient_of_b1", "gradients_far_out"),
         "db1",
     ),
     "slope of the sigmoid always 1": edited(
-        "dz1 = da1 * a1 * (1 - a1)", "dz1 = da1", but("gradient_of_W1", "gradient_of_b1"), "dW1"
+        "dz1 = da1 * a1 * (1 - a1)",
+        "dz1 = da1",
+        but("gradient_of_W1", "gradient_of_b1", "gradients_far_out"),
+        "dW1",
     ),
     # Answers that others computed
     "gradients by differences": attack(
@@ -444,11 +451,11 @@ SUBMISSIONS = {
     ),
     "asks for what is more than the sum of its parts": attack(
         "def forward(X, parameters):\n    return 0\n"
-        "def backward(X, y, parameters, activations):\n    n = 10 ** 6\n"
+        "def backward(X, y, parameters, activations):\n    n = 400_000\n"
         "    big = Parameters(np.ones((1, n)), np.ones(n), np.ones(n), np.zeros(()))\n"
         "    while True:\n        forward(np.ones((n, 1)), big)",
         but("forward", "backward"),
-        "raised ValueError",
+        "`backward` raised ValueError",
     ),
     "a million answers in one": sigmoid(
         "return tuple(np.zeros(0) for _ in range(20_000))", "something else than numbers"
@@ -464,7 +471,7 @@ SUBMISSIONS = {
         "        for _ in range(10 ** 5 if on_epoch else 0):\n            on_epoch(row)\n"
         "        if on_epoch is not None:\n",
         but("validation_is_watched_and_not_learned"),
-        "something else than numbers",
+        "`train`",
     ),
     "an answer byte by byte": at_import(
         "import os, time\nfor part in (b'\\0\\0\\xff\\xff', *[b' '] * 10 ** 4):\n"
