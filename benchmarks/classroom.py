@@ -2,7 +2,8 @@
 
     python benchmarks/classroom.py                  a class of 100 on this machine's cores
     python benchmarks/classroom.py --dask           and on two dask workers, one killed half-way
-    python benchmarks/classroom.py --students 300 --busy    while something else keeps all cores busy
+    python benchmarks/classroom.py --students 300   a class of 300
+    python benchmarks/classroom.py --busy           while something else keeps all cores busy
     python benchmarks/classroom.py --mutants        every mutant loses the points of its mistake
 
 Of ten solutions eight are right, each in another style, and two are hostile or broken. The exit

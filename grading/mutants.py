@@ -129,6 +129,9 @@ MUTANTS = (
             "labels 1 and 2": "y = np.where(data.labels[rows] == positive, 2, 1)",
             "labels True and False": "y = data.labels[rows] == positive",
             "labels are the digits": "y = data.labels[rows]",
+            "label 0 looked for after it was written": (
+                "y = data.labels[rows].copy()\n    y[y == negative] = 0\n    y[y == positive] = 1"
+            ),
             "label 1 is the larger digit": "y = (data.labels[rows] == max(negative, positive)) * 1",
         },
     ),
@@ -199,6 +202,13 @@ MUTANTS = (
         SPLIT_ROWS,
         {
             "rows to split ignored": "rows = np.arange(len(groups))",
+            "all rows of the signers to split": (
+                SPLIT_ROWS + "\n    if signers is not None:\n"
+                "        rows = np.flatnonzero(np.isin(signers, signers[rows]))"
+            ),
+            "signers left aside where there are labels": (
+                SPLIT_ROWS + "\n    if y is not None:\n        signers = None"
+            ),
             "rows to split sorted in place": (
                 "if among is not None:\n        among.sort()\n    " + SPLIT_ROWS
             ),
@@ -340,6 +350,9 @@ MUTANTS = (
             "hidden bias forgotten": "z1 = X @ W1",
             "batch centred on its own mean": "z1 = (X - X.mean(axis=0)) @ W1 + b1",
             "hidden bias taken away": "z1 = X @ W1 - b1",
+            "hidden bias as a column where it fits": (
+                "z1 = X @ W1 + (b1[:, None] if len(b1) == len(X) else b1)"
+            ),
             "pictures divided by 255 again": "z1 = X / 255 @ W1 + b1",
             "weights rounded in place": Z1 + "\n    np.round(W1, 3, out=W1)",
         },
@@ -471,6 +484,16 @@ MUTANTS = (
             ),
             "gradients in another order": "return Parameters(dW1, dW2, db1, db2)",
             "tuple of four arguments": "return tuple(dW1, db1, dW2, db2)",
+            "axes of length 1 dropped": (
+                "return Parameters(*(np.squeeze(d) for d in (dW1, db1, dW2, db2)))"
+            ),
+            "mean of the means of blocks": (
+                "blocks = [slice(i, i + 64) for i in range(0, len(y), 64)]\n"
+                "    w = np.concatenate([np.full(len(y[b]), 1 / len(y[b])) for b in blocks])\n"
+                "    w *= len(y) / len(blocks)\n"
+                "    dz1 = dz1 * w[:, None]\n"
+                "    return Parameters(X.T @ dz1, dz1.sum(axis=0), a1.T @ (w * dz2), w @ dz2)"
+            ),
         },
     ),
     # Step
@@ -571,6 +594,14 @@ MUTANTS = (
         START,
         {
             "start from a generator of its own": "    rng = np.random.default_rng(0)\n" + START,
+            "both layers from one seed": (
+                "    from types import SimpleNamespace\n\n    seed = rng.integers(2**32)\n"
+                "    rng = np.random.default_rng(seed)\n"
+                "    made = rng.standard_normal((n_inputs, n_hidden)), "
+                "np.random.default_rng(seed).standard_normal(n_hidden)\n"
+                "    rng = SimpleNamespace(standard_normal=lambda n: made[isinstance(n, int)])\n"
+                + START
+            ),
             "start from a fresh generator": "    rng = np.random.default_rng()\n" + START,
         },
     ),
@@ -579,6 +610,12 @@ MUTANTS = (
         ORDER,
         {
             "never shuffled": "order = np.arange(n_examples)",
+            "no example ever at its own place": (
+                "order = np.arange(n_examples)\n"
+                "    for i in range(n_examples - 1, 0, -1):\n"
+                "        j = rng.integers(i)\n"
+                "        order[[i, j]] = order[[j, i]]"
+            ),
             "only read backwards": "order = np.arange(n_examples)[:: rng.choice([-1, 1])]",
             "same order every epoch": "order = np.random.default_rng(0).permutation(n_examples)",
             "order of the global generator": "order = np.random.permutation(n_examples)",
@@ -807,6 +844,7 @@ MUTANTS = (
             "on_epoch gets the whole history": TOLD.replace("(row)", "(history)"),
             "on_epoch every other epoch": TOLD.replace("None:", "None and epoch % 2:"),
             "on_epoch never called": "",
+            "on_epoch only with validation": TOLD.replace("None:", "None and validation:"),
             "on_epoch gets the first row": TOLD.replace(
                 "(row)", "({name: values[0] for name, values in history.items()})"
             ),
@@ -895,6 +933,9 @@ MUTANTS = (
     *edits(
         PREDICTED,
         {
+            "threshold 0 taken for none": PREDICTED.replace(
+                ">= threshold", ">= (threshold or 0.5)"
+            ),
             "threshold ignored": PREDICTED.replace("threshold", "0.5"),
             "above the threshold, not from it on": PREDICTED.replace(">=", ">"),
             "below the threshold": PREDICTED.replace(">=", "<="),

@@ -1,8 +1,10 @@
-"""The self-checks: right solutions pass, plausible mistakes don't, and every check is needed."""
+"""The self-checks: right solutions pass, mistakes cost their function, every check is needed."""
 
+import re
 import subprocess
 import sys
 import tomllib
+import types
 
 import checks
 import mutants
@@ -11,11 +13,23 @@ import pytest
 
 import nn_helpers as nn
 
+# Checks that no mutant needs, and why they are there.
+NOT_NEEDED = {
+    "held_out_accuracy": "takes too long for mutants; the only one on pictures and at full size",
+    **dict.fromkeys(
+        (f"gradient_of_{name}" for name in ("W1", "b1", "W2", "b2")),
+        "gradients_far_out finds what is wrong with any; these say which, and share the points",
+    ),
+    "training_takes_the_right_steps": "the checks after it notice too; this one can say why",
+}
+# Mutants that cost another function's points, and why that can't be helped.
+EXCEPTIONS: dict[str, str] = {}
+
 
 @pytest.fixture(scope="module")
-def killers():
-    """Return, for each mutant, the checks that it fails."""
-    return {edit.name: mutants.failed_checks(edit) for edit in mutants.MUTANTS}
+def lost():
+    """Return, for each mutant, the checks that cost it points."""
+    return {edit.name: mutants.lost_criteria(edit) for edit in mutants.MUTANTS}
 
 
 def command(script, *arguments):
@@ -30,8 +44,8 @@ def command(script, *arguments):
 
 @pytest.mark.parametrize("name", checks.CHECKS)
 @pytest.mark.parametrize("seed", range(5))
-def test_reference_passes(name, seed):
-    assert checks.failure(checks.CHECKS[name], nn, seed) is None
+def test_reference_passes_without_a_second_try(name, seed):
+    checks.run(checks.CHECKS[name], nn, seed)
 
 
 def test_every_check_states_its_property():
@@ -79,7 +93,7 @@ def test_code_that_raises_fails_its_checks_in_one_line(tmp_path):
     path.write_text(source.replace("db2 = dz2.sum()", "db2 = missing"), encoding="utf-8")
     result = command("checks.py", path, "--seed", 1)
     assert result.returncode == 1
-    assert "NameError: name 'missing' is not defined" in result.stdout
+    assert re.search("NameError in line .*: name 'missing' is not defined", result.stdout)
     assert not result.stderr
 
 
@@ -122,36 +136,170 @@ def test_a_bare_assert_in_the_code_counts_as_a_failure():
     assert checks.failure(check, nn, 0) == "an assert in the code failed"
 
 
+def test_only_what_fails_twice_has_failed():
+    draws = []
+
+    def check(nn, rng):
+        draws.append(rng.random())
+        if len(draws) % 3:
+            raise AssertionError(f"try {len(draws)}")
+
+    assert checks.failure(check, nn, 0) == "try 2"
+    assert checks.failure(check, nn, 0) is None
+    assert draws[0] == draws[2] != draws[1]
+
+
+def test_what_is_not_written_yet_is_not_tried_again():
+    tries = []
+
+    def check(nn, rng):
+        tries.append(1)
+        raise NotImplementedError("write sigmoid here")
+
+    assert checks.failure(check, nn, 0) == "NotImplementedError: write sigmoid here"
+    assert len(tries) == 1
+
+
+def test_functions_get_copies_and_a_change_is_noticed():
+    def scale_pixels(X):
+        X /= 255
+        return X
+
+    X = np.full((2, 3), 255.0)
+    watched = checks.Watched(types.SimpleNamespace(scale_pixels=scale_pixels))
+    watched.require_untouched("scale_pixels")
+    assert np.all(watched.scale_pixels(X) == 1)
+    assert np.all(X == 255)
+    with pytest.raises(AssertionError, match="`scale_pixels` changed X"):
+        watched.require_untouched("scale_pixels")
+
+
+@pytest.mark.parametrize("pair", [(4, 6), (4, 8)])
+def test_digits_that_are_hard_to_tell_apart_are_not_drawn(pair):
+    assert pair not in checks.PAIRS
+    assert len(checks.PAIRS) == 43
+
+
+def message_of(old, new):
+    edit = mutants.Edit("", old, new)
+    check = mutants.lost_criteria(edit)[0]
+    return checks.failure(checks.CHECKS[check], mutants.edited_module(edit), mutants.SEED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (mutants.FITTED, mutants.FITTED.replace(" + floor", ""), "never varies gave NaN"),
+        (mutants.LOSS, mutants.LOSS + " / 0", "should be finite"),
+        (mutants.DZ2, "dz2 = a2 - y", "and N = .: is the mean over the batch missing"),
+        (mutants.DZ2, "dz2 = (y - a2) / len(y)", "-1.00 times as large: is a sign"),
+        (mutants.GRADIENTS, "return None", r"should return Parameters\(dW1.*nothing \(None\)"),
+        (mutants.GRADIENTS, "return tuple(dW1, db1)", r"in line \d+: tuple.* Parameters\("),
+        (mutants.DZ2, "dz2 = nn.sigmoid(a2)", r"NameError in line \d+: .*write it without `nn.`"),
+        (mutants.STEP, "\n    return 1.0\n", "`gradient_step` should return .* a float"),
+        (
+            mutants.BACKWARD,
+            "gradients = backward(X, y, parameters, forward(X, parameters))",
+            "each on its batch; yours are on all examples",
+        ),
+        (
+            mutants.BATCH,
+            "            if len(batch) < batch_size:\n                continue\n" + mutants.BATCH,
+            "should make . steps; yours fits .: was the last small batch dropped",
+        ),
+        (mutants.ROW, mutants.ROW + '; row["loss"] *= 2', "loss should be the mean"),
+        (mutants.ROW, mutants.ROW + '; del row["accuracy"]', "The history needs a column accuracy"),
+        (
+            mutants.PREDICTED,
+            "return predict_probability(X, parameters) >= threshold",
+            "numbers, 0 and 1, not True and False",
+        ),
+        (mutants.COUNTED, "return np.zeros((2, 2), int)", r"yours is \[\[0, 0\], \[0, 0\]\]"),
+    ],
+)
+def test_message_says_what_is_wrong(old, new, words):
+    assert re.search(words, message_of(old, new)), message_of(old, new)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "None",
+        "1.0",
+        "()",
+        "(1, 2, 3, 4)",
+        "'text'",
+        "[[1], [2, 3]]",
+        "np.zeros(3)",
+        "{}",
+        "object()",
+    ],
+)
+def test_whatever_comes_back_is_told_in_a_sentence(value):
+    module = checks.module_of(
+        mutants.SOURCE.read_text(encoding="utf-8"), "odd", str(mutants.SOURCE)
+    )
+    for criterion in mutants.RUBRIC:
+        names = criterion.functions
+        before = {name: getattr(module, name) for name in names}
+        for name in names:
+            setattr(module, name, lambda *_, **__: eval(value))
+        mixed = mutants.Mixed(module, names)
+        problem = checks.failure(checks.CHECKS[criterion.check], mixed, 0)
+        assert problem, criterion.check
+        assert "can't be used" not in problem, (criterion.check, problem)
+        vars(module).update(before)
+
+
 # The mutants
 
 
 @pytest.mark.parametrize("edit", mutants.MUTANTS, ids=lambda edit: edit.name)
-def test_mutant_is_caught(killers, edit):
-    assert killers[edit.name]
+def test_mutant_costs_points_of_the_function_that_is_wrong_and_of_no_other(lost, edit):
+    assert lost[edit.name]
+    if edit.name not in EXCEPTIONS:
+        assert mutants.strangers(edit, lost[edit.name]) == []
 
 
 @pytest.mark.parametrize("edit", mutants.VARIANTS, ids=lambda edit: edit.name)
 def test_right_variant_passes_every_check(edit):
-    assert mutants.failed_checks(edit) == []
+    assert mutants.lost_criteria(edit) == []
+
+
+def test_every_check_is_the_only_one_to_catch_some_mutant(lost):
+    only = {names[0] for names in lost.values() if len(names) == 1}
+    assert {*checks.CHECKS} - only == {*NOT_NEEDED}
+
+
+def test_exceptions_are_few_and_still_needed(lost):
+    edits = {edit.name: edit for edit in mutants.MUTANTS}
+    assert len(EXCEPTIONS) <= 5
+    assert all(mutants.strangers(edits[name], lost[name]) for name in EXCEPTIONS)
 
 
 def test_there_are_many_mutants_and_names_are_unique():
     names = [edit.name for edit in (*mutants.MUTANTS, *mutants.VARIANTS)]
-    assert len(mutants.MUTANTS) >= 20
+    assert len(mutants.MUTANTS) >= 140
+    assert len(mutants.VARIANTS) >= 30
     assert len(set(names)) == len(names)
 
 
-def test_without_its_only_killer_a_mutant_survives(killers, monkeypatch, capsys):
-    only = sorted({caught[0] for caught in killers.values() if len(caught) == 1})
-    survivors = [edit for edit in mutants.MUTANTS if killers[edit.name] == only[:1]]
-    monkeypatch.setattr(mutants, "MUTANTS", survivors)
-    monkeypatch.setattr(mutants, "VARIANTS", mutants.VARIANTS[:1])
-    monkeypatch.setattr(checks, "CHECKS", dict(checks.CHECKS))
-    assert mutants.main([]) == 0
-    assert mutants.main(["--without", only[0]]) == 1
-    output = capsys.readouterr().out
-    for edit in survivors:
-        assert f"{edit.name:42s} SURVIVED" in output
+def test_every_graded_function_has_a_mutant():
+    graded = {name for criterion in mutants.RUBRIC for name in criterion.functions}
+    assert {mutants.changed_function(edit) for edit in mutants.MUTANTS} == graded
+
+
+def test_command_reports_survivors_and_false_alarms(monkeypatch, capsys):
+    harmless = mutants.Edit("harmless", mutants.DZ2, "dz2 = (1 / y.shape[0]) * (a2 - y)")
+    wrong = mutants.Edit("uphill", mutants.DZ2, "dz2 = (y - a2) / len(y)")
+    for broken, whole, words in (((harmless,), (wrong,), "SURVIVED 1 of 1"), ((wrong,), (), "")):
+        monkeypatch.setattr(mutants, "MUTANTS", broken)
+        monkeypatch.setattr(mutants, "VARIANTS", whole)
+        assert mutants.main([]) == bool(words)
+        output = capsys.readouterr().out
+        assert words in output
+        assert ("WRONGLY BLAMED: gradient_of_W2" in output) == bool(words)
+    assert mutants.main(["--reference", "1"]) == 0
 
 
 def test_an_edit_that_fits_nowhere_is_refused():
@@ -160,7 +308,7 @@ def test_an_edit_that_fits_nowhere_is_refused():
 
 
 def test_an_edit_changes_only_its_own_module():
-    module = mutants.edited_module(mutants.Edit("nothing", mutants.SIGMOID, "0 * z"))
+    module = mutants.edited_module(mutants.Edit("nothing", mutants.SIGMOID, "return 0 * z"))
     z = np.array([1.0])
     assert module.sigmoid(z) == 0
     assert nn.sigmoid(z) != 0
