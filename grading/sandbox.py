@@ -106,9 +106,13 @@ mkdir 83 -, mkdirat 258 34, rmdir 84 -, unlink 87 -, unlinkat 263 35, rename 82 
 renameat2 316 276, ftruncate 77 46, fsync 74 82, fdatasync 75 83, chmod 90 -, fchmod 91 52,
 fchmodat 268 53, utimensat 280 88, umask 95 166, pwrite64 18 68, chdir 80 49, fadvise64 221 223
 """
-# These only with some arguments: to copy a descriptor and to read its flags; to read one's limits.
-FCNTL, PRLIMIT = (72, 25), (302, 261)
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, with CLOEXEC
+# These only with some arguments: to copy a descriptor, to read its flags, not to hand it on (fcntl,
+# ioctl); to read one's limits.
+COMMANDS = {
+    (72, 25): (0, 1, 2, 3, 4, 1030),  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, with CLOEXEC
+    (16, 29): (0x5450, 0x5451),  # FIONCLEX, FIOCLEX
+}
+PRLIMIT = (302, 261)
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_…
 
 
@@ -131,8 +135,9 @@ def system_call_filter(*, files: bool) -> bytes:
 
     program = [(load, 0, 0, 4), (equal, 1, 0, MACHINES[machine]), refuse, (load, 0, 0, 0)]
     program += [(at_least, 0, 1, 0x40000000), refuse]  # the 32-bit names of the same calls
-    asked = [(equal, len(FCNTL_COMMANDS) - i, 0, c) for i, c in enumerate(FCNTL_COMMANDS)]
-    program += [(equal, 0, len(asked) + 3, FCNTL[column]), argument(1), *asked, refuse, allow]
+    for call, commands in COMMANDS.items():
+        asked = [(equal, len(commands) - i, 0, c) for i, c in enumerate(commands)]
+        program += [(equal, 0, len(asked) + 3, call[column]), argument(1), *asked, refuse, allow]
     # prlimit64(0, …, NULL, …): the process's own, and nothing to set.
     program += [(equal, 0, 8, PRLIMIT[column]), argument(0), (equal, 0, 4, 0)]
     program += [argument(2), (equal, 0, 2, 0), (load, 0, 0, 16 + 8 * 2 + 4), (equal, 1, 0, 0)]
