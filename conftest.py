@@ -24,6 +24,7 @@ from PIL import Image
 
 FIGURES = Path(__file__).parent / "figures"
 FAILED = Path(__file__).parent / "build" / "failed-figures"
+LONGEST = ("test_grader.py", "test_grading.py", "05_experiments.ipynb", "04_evaluation.ipynb")
 _broken = pytest.StashKey[bool]()
 
 
@@ -48,6 +49,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         item.parent.stash[_broken] = True
         raise
     return result
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the processes share the files, and should end together."""
+    items.sort(key=lambda item: [item.path.name != name for name in LONGEST])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

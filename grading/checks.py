@@ -930,7 +930,7 @@ def check_training_draws_from_its_generator(nn: Any, rng: np.random.Generator) -
 
 
 def check_training_learns(nn: Any, rng: np.random.Generator) -> None:
-    """What can be learned is learned, and training goes on to the last epoch, come what may."""
+    """What can be learned is learned, to the last epoch, however early everything is right."""
     epochs = whole(rng, 25, 35)
     X, y = easy_examples(rng, whole(rng, 50, 70), whole(rng, 3, 6))
     run = {"n_hidden": whole(rng, 4, 8), "epochs": epochs, "batch_size": whole(rng, 4, 8)}
@@ -940,10 +940,6 @@ def check_training_learns(nn: Any, rng: np.random.Generator) -> None:
     losses = column(history, "loss", epochs)
     assert losses[-1] < 0.3, f"the loss should fall on an easy problem; it is {losses[-1]:.3f}"
     assert losses[-1] < losses[epochs // 2] < losses[0], "the loss should fall to the last epoch"
-    X = X[[0, 0]]  # one picture with both labels: the loss goes up and down, and training goes on
-    run.update(epochs=20, batch_size=1)
-    _, history = trained(nn, X, np.array([0, 1]), whole(rng, 0, 2**32), learning_rate=2.0, **run)
-    column(history, "loss", 20)
 
 
 def check_history_counts_every_example(nn: Any, rng: np.random.Generator) -> None:
