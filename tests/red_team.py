@@ -470,8 +470,12 @@ SUBMISSIONS = {
         "        if on_epoch is not None:\n",
         "        for _ in range(10 ** 5 if on_epoch else 0):\n            on_epoch(row)\n"
         "        if on_epoch is not None:\n",
-        but("validation_is_watched_and_not_learned"),
-        "`train`",
+        but(  # a function that ends the program is not asked again
+            "history_counts_every_example",
+            "validation_is_watched_and_not_learned",
+            "held_out_accuracy",
+        ),
+        "`train` ended the program",
     ),
     "an answer byte by byte": at_import(
         "import os, time\nfor part in (b'\\0\\0\\xff\\xff', *[b' '] * 10 ** 4):\n"

@@ -62,31 +62,59 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
+# What only a sigmoid is about, or nothing in particular, is graded by a part of the rubric: the
+# first of these programs. All else by the whole of it.
+SHORT = """
+import sys, checks
+whole = checks.read_rubric
+checks.read_rubric = lambda: [c for c in whole() if c.part in ("Activation", "Loss")]
+import grade
+sys.exit(grade.main(sys.argv[1:]))
+"""
+WHOLE = "import sys, grade; sys.exit(grade.main(sys.argv[1:]))"
+SHORT_ALL = sum(c.points for c in red_team.RUBRIC if c.part in ("Activation", "Loss"))
+SHORT_POINTS = {
+    0: 0,
+    red_team.ALL: SHORT_ALL,
+    red_team.but("sigmoid"): SHORT_ALL - (red_team.ALL - red_team.but("sigmoid")),
+}
+
+
+def points_of(name: str) -> int:
+    """Return the points that an attack must get, by the rubric that it is graded by."""
+    points = red_team.SUBMISSIONS[name].points
+    return SHORT_POINTS.get(points, points)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """Grade all attacks in one class, with two good students among them."""
-    folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
-    for name, attack in red_team.SUBMISSIONS.items():
-        red_team.hand_in(folder, name, attack)
+    """Grade all attacks in two classes, with two good students in each."""
     good = red_team.Attack({"nn_helpers.py": red_team.REFERENCE}, red_team.ALL)
-    for name in ("a good student", "zz another good student"):
-        red_team.hand_in(folder, name, good)
-    before = course_files()
-    command = [sys.executable, PROJECT / "grading" / "grade.py", folder, "--output", output]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([*command, "--seed", "7"], start_new_session=True, **pipes)
-    _, errors = process.communicate(timeout=900)
-    left = left_of(process.pid)
-    assert process.returncode == 0, errors
-    with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["student"]: row for row in csv.DictReader(file)}
-    return output, rows, before == course_files(), left
+    before, rows, left = course_files(), {}, []
+    for program in (SHORT, WHOLE):
+        folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
+        for name, attack in red_team.SUBMISSIONS.items():
+            if (attack.points in SHORT_POINTS) == (program is SHORT):
+                red_team.hand_in(folder, name, attack)
+        for name in ("a good student", "zz another good student"):
+            red_team.hand_in(folder, name, good)
+        line = [sys.executable, "-c", program, folder, "--output", output, "--seed", "7"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        place = PROJECT / "grading"
+        process = subprocess.Popen(line, start_new_session=True, cwd=place, **pipes)
+        _, errors = process.communicate(timeout=900)
+        left += left_of(process.pid)
+        assert process.returncode == 0, errors
+        with (output / "grades.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                name = f"{row['student']}{' ' * (row['student'] in rows)}"  # the good ones, twice
+                rows[name] = {**row, "folder": output / "students" / row["folder"]}
+    return rows, before == course_files(), left
 
 
 def of(graded, name: str, kind: str) -> str:
     """Return one of the files that were written for a student."""
-    output, rows, *_ = graded
-    return (output / "students" / rows[name]["folder"] / kind).read_text(encoding="utf-8")
+    return (graded[0][name]["folder"] / kind).read_text(encoding="utf-8")
 
 
 def test_there_are_many_attacks():
@@ -95,9 +123,7 @@ def test_there_are_many_attacks():
 
 @pytest.mark.parametrize("name", red_team.SUBMISSIONS)
 def test_attack_gets_its_points(graded, name):
-    assert int(graded[1][name]["automatic"]) == red_team.SUBMISSIONS[name].points, of(
-        graded, name, "feedback.md"
-    )
+    assert int(graded[0][name]["automatic"]) == points_of(name), of(graded, name, "feedback.md")
 
 
 @pytest.mark.parametrize("name", red_team.SUBMISSIONS)
@@ -121,18 +147,19 @@ def test_feedback_gives_nothing_away_and_runs_nothing(graded, name):
         assert "\u202e" not in text
     assert "<script" not in texts[1]
     assert "javascript:" not in texts[1].replace("[x](javascript:1)", "")
-    assert json.loads(texts[2])["score"] == red_team.SUBMISSIONS[name].points
+    assert json.loads(texts[2])["score"] == points_of(name)
 
 
 def test_good_students_are_not_affected(graded):
     for name in ("a good student", "zz another good student"):
-        assert int(graded[1][name]["automatic"]) == red_team.ALL
+        assert int(graded[0][name]["automatic"]) == SHORT_ALL
+        assert int(graded[0][f"{name} "]["automatic"]) == red_team.ALL
 
 
 def test_course_folder_is_untouched(graded):
-    assert graded[2]
+    assert graded[1]
     assert not Path("/tmp/bomb").exists()
 
 
 def test_no_process_is_left(graded):
-    assert graded[3] == []
+    assert graded[2] == []
