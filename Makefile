@@ -30,7 +30,7 @@ $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@touch $@
 
 test: $(VENV)/installed
-	$(BIN)/python $(COVERAGE) -m pytest
+	$(BIN)/python -m pytest
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/01_exploration.ipynb
@@ -84,7 +84,7 @@ site: $(VENV)/installed
 	@echo "The pages are in $(SITE)/index.html"
 
 test-browser: site
-	$(BIN)/python -m pytest tests/browser.py
+	$(BIN)/python -m pytest --numprocesses=0 tests/browser.py
 
 lint: $(VENV)/installed
 	@$(INSTALL) ruff
