@@ -347,10 +347,10 @@ def check_split_by_signer(nn: Any, rng: np.random.Generator) -> None:
     some = rng.choice(names[few:], 12, replace=False)
     among = rng.permutation(np.flatnonzero(np.isin(signers, some)))
     half = rng.permutation(len(signers))[: len(signers) // 2]  # of some signers only a part
-    cases = [(everything, {}), (everything, {"y": y}), (among, {"among": among})]
-    for rows, more in [*cases, (half, {"among": half, "y": y})]:
+    cases = [(among, {"among": among}, 16), (everything, {}, 6)]
+    for rows, more, n in [*cases, (everything, {"y": y}, 4), (half, {"among": half, "y": y}, 4)]:
         for fraction in (0.3, 0.5):
-            tests = [tuple(split(fraction, seed, rows, **more)[1]) for seed in seeds]
+            tests = [tuple(split(fraction, seed, rows, **more)[1]) for seed in seeds[:n]]
             assert len(set(tests)) > 1, "another generator should give another split"
             again = tuple(split(fraction, seeds[0], rows, **more)[1])
             assert again == tests[0], "the same seed should give the same split: draw from `rng`"

@@ -1121,8 +1121,7 @@ VARIANTS = (
         Z1,
         {
             "first layer by loops": (
-                "z1 = np.array([[sum(x * w for x, w in zip(row, W1[:, j], strict=True)) + b1[j]\n"
-                "                    for j in range(len(b1))] for row in X])"
+                "z1 = np.array([[row @ W1[:, j] + b1[j] for j in range(len(b1))] for row in X])"
             ),
             "forward pass in float32": "X, W1 = X.astype(np.float32), W1.astype(np.float32)\n    "
             + Z1,

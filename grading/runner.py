@@ -295,6 +295,9 @@ class Submission:
 
         for name in message["references"]:
             setattr(self.module, name, self.reference(name))
+        for name, place in message["codes"].items():
+            code = marshal.loads(arrays[place].tobytes())
+            setattr(self.module, name, types.FunctionType(code, {"np": np}, name))
         name = message["call"]
         if not callable(getattr(self.module, name, None)):
             return {"error": "missing", "line": 0}, []

@@ -14,6 +14,7 @@ import glob
 import importlib.util
 import inspect
 import json
+import marshal
 import math
 import os
 import platform
@@ -548,7 +549,7 @@ def probe(paths: Sequence[Path] = (), limits: Limits = Limits()) -> None:  # noq
             try:
                 with Sandbox(limits, notebooks=notebooks) as box, box.child() as child:
                     load(child, PROBE.format(attempts=tried))
-                    message = {"call": "escapes", "references": [], "errstate": {}}
+                    message = {"call": "escapes", "references": [], "codes": {}, "errstate": {}}
                     message |= {"args": {"tuple": [], "name": ""}, "kwargs": {"table": {}}}
                     reply, _ = child.request(message, 2 * limits.load_seconds)
                     found = set(reply["result"]["tuple"])
@@ -796,8 +797,14 @@ class Functions:
             return {"recorder": 0}
 
         references = sorted(submission.wrong - self.own)
+        codes = {}
+        for wrong in references:
+            if code := code_of(getattr(submission.reference, wrong)):
+                codes[wrong] = len(arrays)
+                arrays.append(np.frombuffer(code, np.uint8))
         message = {
             "call": name,
+            "codes": codes,
             "args": runner.encode(args, arrays, keep),
             "kwargs": runner.encode(kwargs, arrays, keep),
             "references": references,
@@ -824,6 +831,19 @@ class Functions:
             for record in recorders:
                 record(*values)
         return result
+
+
+@functools.cache
+def code_of(function: Callable) -> bytes:
+    """Return the code of a function that needs nothing but NumPy, else nothing.
+
+    It can stand in a submission where its own function is wrong. For any other function the
+    submission asks the grader, and a sigmoid it would ask for thousands of times.
+    """
+    alone = set(inspect.getclosurevars(function).globals) <= {"np"}
+    if not alone or function.__defaults__ or function.__kwdefaults__:
+        return b""
+    return marshal.dumps(function.__code__)
 
 
 def fetch(value: dict[str, Any]) -> Any:

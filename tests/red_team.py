@@ -432,21 +432,23 @@ SUBMISSIONS = {
     # Wasting the grader's own time and memory
     "huge whole numbers": sigmoid("return 10 ** 100_000", "something else than numbers"),
     "asks with huge whole numbers": attack(
-        "def sigmoid(z):\n    return z\n"
-        "def binary_cross_entropy(z2, y):\n    return sigmoid(10 ** 4000)",
-        but("sigmoid", "binary_cross_entropy"),
+        "def forward(X, parameters):\n    return 0\n"
+        "def backward(X, y, parameters, activations):\n    return forward(10 ** 4000, parameters)",
+        but("forward", "backward"),
         "something else than numbers",
     ),
     "asks without end": attack(
-        "def sigmoid(z):\n    return z\n"
-        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(z2)",
-        but("sigmoid", "binary_cross_entropy"),
+        "def forward(X, parameters):\n    return 0\n"
+        "def backward(X, y, parameters, activations):\n"
+        "    while True:\n        forward(X, parameters)",
+        but("forward", "backward"),
         "longer than 3 s",
     ),
     "asks for much": attack(
-        "def sigmoid(z):\n    return z\n"
-        "def binary_cross_entropy(z2, y):\n    while True:\n        sigmoid(np.zeros(200_000))",
-        but("sigmoid", "binary_cross_entropy"),
+        "def forward(X, parameters):\n    return 0\n"
+        "def backward(X, y, parameters, activations):\n"
+        "    while True:\n        forward(np.zeros((20_000, X.shape[1])), parameters)",
+        but("forward", "backward"),
         "longer than 3 s",
     ),
     "asks for what is more than the sum of its parts": attack(
