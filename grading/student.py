@@ -38,10 +38,10 @@ COPIED += ["data/sign_digits.npz", "grading/checks.py", "grading/rubric.toml"]
 LEFT_OUT = {"02b_find_the_bug", "05_experiments"}
 # Sentences that need other words in the edition. Each must still stand in its notebook.
 REWORDED = {
-    ("02_derivation", "followed by the few lines of code that are it."): (
-        "followed by room for the few lines of code that are it. They are yours to write, wherever "
-        "a cell says `raise NotImplementedError`. What a function takes and returns stands in its "
-        "docstring in `nn_helpers.py`."
+    ("02_derivation", "followed by the few lines of code that compute it."): (
+        "followed by room for the few lines of code that compute it. They are yours to write, "
+        "wherever a cell says `raise NotImplementedError`. What a function takes and returns "
+        "stands in its docstring in `nn_helpers.py`."
     ),
     ("02_derivation", "All four agree, for each example and each unit."): (
         "Four times `True`? If not, mend `forward` before you go on: the first letter that does "

@@ -137,6 +137,7 @@ def main(argv: list[str] | None = None) -> int:
         text = before + BEGIN + table + END + after
         nn.write_atomically(readme, text.encode())
         print(table)
+        print("Next: `make lab` opens the notebooks, `make test` tests everything.")
     return 0
 
 
