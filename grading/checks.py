@@ -127,7 +127,11 @@ def numbers(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     shape, array = tuple(int(side) for side in shape), array_of(value)
     if array.dtype.kind not in "biuf":
         raise AssertionError(f"{what} should hold numbers, of shape {shape}: {described(value)}")
-    assert array.shape == shape, f"{what} should have shape {shape}, yours has {array.shape}"
+    is_column = len(shape) == 1 and array.shape == (*shape, 1)
+    column = ": one output unit needs no second axis" if is_column else ""
+    assert array.shape == shape, (
+        f"{what} should have shape {shape}, yours has {array.shape}{column}"
+    )
     assert np.all(np.isfinite(array)), f"{what} should be finite, yours holds NaN or infinity"
     return array
 
@@ -475,7 +479,7 @@ def require_activations(nn: Any, X: np.ndarray, parameters: Any, where: str) -> 
 def check_forward_definition(nn: Any, rng: np.random.Generator) -> None:
     """Each layer is a weighted sum with a bias, then the sigmoid, and nothing overflows."""
     _, _, parameters = random_network(nn, rng)
-    for n in range(1, 9):  # one of them is the number of units, and one that of inputs
+    for n in range(8, 0, -1):  # one of them is the number of units, and one that of inputs
         X = rng.standard_normal((n, len(parameters.W1)))
         require_activations(nn, X, parameters, f"for {n} example{'s' * (n > 1)}")
     for far in (-2000.0, 2000.0):

@@ -105,7 +105,8 @@ def test_unusual_but_right_solutions_get_full_points(assignment, name):
 def test_column_vectors_get_a_clear_message_and_partial_credit(assignment):
     points, messages = graded(red_team.column_vectors(), assignment)
     assert 40 <= points < 80
-    assert "z2 should have shape (1,), yours has (1, 1)" in messages["forward_definition"]
+    words = "z2 should have shape (8,), yours has (8, 1): one output unit needs no second axis"
+    assert words in messages["forward_definition"]
     assert not messages["sigmoid"]
     assert not messages["loss_definition"]
 
