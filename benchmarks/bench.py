@@ -22,6 +22,7 @@ import json
 import math
 import os
 import platform
+import runpy
 import statistics
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+import nn_figures as draw
 import nn_helpers as nn
 
 N_EXAMPLES, N_HIDDEN, LEARNING_RATE = 800, 64, 0.01
@@ -341,12 +343,8 @@ def peak_memory(path: Path, n: int, n_hidden: int) -> float:
 
 def make_pictures(n: int) -> dict[str, float]:
     """Render `n` pictures of hands, and augment as many; return milliseconds for each picture."""
-    spec = importlib.util.spec_from_file_location(
-        "render_hands", nn.PROJECT / "data" / "render_hands.py"
-    )
-    render_hands = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(render_hands)
-    rendering, (images, _, _) = seconds(render_hands.render_signers, n // 10, 0)
+    renderer = runpy.run_path(str(nn.PROJECT / "data" / "render_hands.py"))
+    rendering, (images, _, _) = seconds(renderer["render_signers"], n // 10, 0)
     augmenting, copies = seconds(nn.augment, images, 2, rng=np.random.default_rng(0))
     return {
         "rendering": rendering / len(images) * 1e3,
@@ -603,7 +601,7 @@ def report(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(results: dict[str, Any]) -> Any:
+def drawn(results: dict[str, Any]) -> Any:
     """Draw the time of each contender against the size of the batch."""
     import pandas as pd
 
@@ -613,7 +611,7 @@ def draw(results: dict[str, Any]) -> Any:
             medians = {name: statistics.median(times) for name, times in row["seconds"].items()}
             curves[row["batch size"]] = medians
     curves = pd.DataFrame(curves).T.drop(columns=COMPILED, errors="ignore")
-    figure = nn.plot_curves(
+    figure = draw.curves(
         curves,
         f"{results['epochs']} epochs with 800 pictures, float32, one thread",
         xlabel="batch size",
@@ -630,8 +628,8 @@ def draw(results: dict[str, Any]) -> Any:
 
 def write(results: dict[str, Any], folder: Path) -> str:
     """Write the results as JSON, figure and README into a folder; return the report."""
-    text, figure, buffer = report(results), draw(results), io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=nn.DPI, metadata={"Description": figure.get_label()})
+    text, figure, buffer = report(results), drawn(results), io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=draw.DPI, metadata={"Description": figure.get_label()})
     readme = (HERE / "README.md").read_text(encoding="utf-8")
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)

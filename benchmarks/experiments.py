@@ -30,8 +30,8 @@ def on_new_signers(
     data: nn.SignDigits,
     *,
     rng: np.random.Generator,
-    negative: int = 6,
-    positive: int = 8,
+    negative: int = nn.DIGITS[0],
+    positive: int = nn.DIGITS[1],
     copies: int = 0,
     n_signers: int | None = None,
     standardized: bool = True,
@@ -144,11 +144,12 @@ def go_on(
     parameters: nn.Parameters, X: np.ndarray, y: np.ndarray, rng: np.random.Generator
 ) -> nn.Parameters:
     """Train a network that is trained already, with the same settings as `nn.train`."""
-    for _ in range(40):
-        for batch in nn.minibatches(len(y), 8, rng=rng):
+    rate = np.float32(nn.SETTINGS["learning_rate"])
+    for _ in range(nn.SETTINGS["epochs"]):
+        for batch in nn.minibatches(len(y), nn.SETTINGS["batch_size"], rng=rng):
             activations = nn.forward(X[batch], parameters)
             gradients = nn.backward(X[batch], y[batch], parameters, activations)
-            parameters = nn.gradient_step(parameters, gradients, np.float32(0.01))
+            parameters = nn.gradient_step(parameters, gradients, rate)
     return parameters
 
 
@@ -216,7 +217,7 @@ def experiments(
 def training_signers(data: nn.SignDigits) -> nn.SignDigits:
     """Return the pictures of the training signers of the notebooks, all ten digits."""
     _, y, signers = nn.select_digits(data)
-    train, _ = nn.split_by_signer(signers, rng=np.random.default_rng(68), y=y)
+    train, _ = nn.course_split(signers, y)
     kept = np.isin(data.signers, signers[train])
     return nn.SignDigits(*(array[kept] for array in data))
 
@@ -244,7 +245,10 @@ def main(argv: list[str] | None = None) -> int:
         store = nn.PROJECT / "build" / "experiments"
         table = nn.sweep(run, data, configurations, **options, store=store)
         tables.append(table.assign(experiment=name, pictures=pictures))
-    table = pd.concat(tables, ignore_index=True)
+    # What a configuration leaves open was as the course has it. Each run says so, and a test
+    # notices when the course has other settings or digits.
+    course = {**nn.SETTINGS, "negative": nn.DIGITS[0], "positive": nn.DIGITS[1]}
+    table = pd.concat(tables, ignore_index=True).fillna(course)
     table.insert(0, "pictures", table.pop("pictures"))
     table.insert(0, "experiment", table.pop("experiment"))
     text = table.convert_dtypes().to_csv(index=False, lineterminator="\n")

@@ -11,7 +11,6 @@ import io
 import os
 import re
 import sys
-import tempfile
 import urllib.request
 import zipfile
 import zlib
@@ -23,6 +22,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
 from tqdm import tqdm
+
+import nn_helpers as nn
 
 COMMIT = "4b09433ef9d5c60602e8805bb54b8aa2428527f8"
 URL = f"https://codeload.github.com/ardamavi/Sign-Language-Digits-Dataset/zip/{COMMIT}"
@@ -281,10 +282,9 @@ def main(argv: list[str] | None = None) -> int:
         if tree != DATASET_TREE:
             raise ValueError(f"The photographs hash to {tree}, not to {DATASET_TREE}: changed.")
         arrays = make_arrays(files)
-        with tempfile.TemporaryDirectory(prefix=".photos-", dir=folder) as scratch:
-            part = Path(scratch, "photos.npz")
-            np.savez_compressed(part, **arrays)
-            os.replace(part, output)
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        nn.write_atomically(output, file.getvalue())
     except (OSError, ValueError, KeyboardInterrupt) as error:
         print(f"fetch_photos: {str(error) or 'Interrupted.'}", file=sys.stderr)
         return 1

@@ -23,6 +23,7 @@ an 8 being about as hard to tell apart as on photographs.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -32,7 +33,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-SIDE = 28  # pixels along an edge of a picture
+import nn_helpers as nn
+
+SIDE = nn.SIDE  # pixels along an edge of a picture
 SUPERSAMPLING = 2  # cells of the z-buffer along an edge of a pixel
 SIGNERS_AT_ONCE = 10  # enough to keep NumPy busy, few enough to need little memory
 
@@ -641,17 +644,6 @@ def render_signers(
 # --- The command -----------------------------------------------------------------------------
 
 
-def write_npz(path: Path, **arrays: np.ndarray) -> None:
-    """Write arrays to a compressed .npz file: all of it or, on any failure, nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
-    finally:  # after a failure or Ctrl-C; once replaced, there is nothing left to remove
-        temporary.unlink(missing_ok=True)
-
-
 def whole_number(minimum: int) -> Callable[[str], int]:
     """Make an argparse type for whole numbers from a minimum on."""
 
@@ -692,12 +684,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     try:
         images, labels, signers = render_signers(options.signers, options.seed, progress=True)
-        write_npz(
-            options.output,
-            dataset=images,
-            labels=labels.astype(np.uint8),
-            signers=signers.astype(np.int32),
-        )
+        file = io.BytesIO()
+        labels, signers = labels.astype(np.uint8), signers.astype(np.int32)
+        np.savez_compressed(file, dataset=images, labels=labels, signers=signers)
+        nn.write_atomically(options.output, file.getvalue())
     except OSError as error:
         print(f"error: cannot write {options.output}: {error.strerror}.", file=sys.stderr)
         return 1

@@ -250,7 +250,7 @@ class Assignment(NamedTuple):
     reference: str
     rubric: list[checks.Criterion]
     hands: tuple[np.ndarray, ...]
-    data: bytes
+    files: dict[str, bytes]  # what a notebook needs beside the student's module
     limits: sandbox.Limits = sandbox.Limits()
     trusted: bool = False
 
@@ -261,6 +261,9 @@ class Assignment(NamedTuple):
         parts += [Path(m.__file__).read_bytes() for m in (checks, runner, sandbox)]
         parts += [Path(__file__).read_bytes(), *(array.tobytes() for array in self.hands)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+NOTEBOOK_FILES = ("data/sign_digits.npz", "nn_figures.py", "nn_figures.js", "nn_figures.css")
 
 
 def prepare(seed: int, trusted: bool) -> Assignment:
@@ -284,7 +287,7 @@ def prepare(seed: int, trusted: bool) -> Assignment:
         reference=(PROJECT / "nn_helpers.py").read_text(encoding="utf-8"),
         rubric=checks.read_rubric(),
         hands=hands,
-        data=(PROJECT / "data" / "sign_digits.npz").read_bytes(),
+        files={name: (PROJECT / name).read_bytes() for name in NOTEBOOK_FILES},
         trusted=trusted,
     )
 
@@ -402,7 +405,7 @@ def execute(name: str, work: Work, assignment: Assignment) -> str:
     """Execute a notebook in a sandbox and return it as HTML, or a sentence on what happened."""
     prove(assignment.trusted)
     limits = assignment.limits
-    files = {"nn_helpers.py": work.source.encode(), "data/sign_digits.npz": assignment.data}
+    files = {**assignment.files, "nn_helpers.py": work.source.encode()}
     message = {
         "notebook": dict(work.notebooks)[name],
         "files": {path: base64.b64encode(data).decode() for path, data in files.items()},

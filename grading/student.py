@@ -33,6 +33,7 @@ from nn_helpers import write_atomically
 PROJECT = checks.PROJECT
 COPIED = ["LICENSE", "requirements.txt", "constraints.txt", "data/README.md"]
 COPIED += ["data/sign_digits.npz", "grading/checks.py", "grading/rubric.toml"]
+COPIED += ["nn_figures.py", "nn_figures.js", "nn_figures.css"]
 # The one breaks the reference, line by line: it can't do without the answers. The other reports
 # runs of the reference that are stored beside it.
 LEFT_OUT = {"02b_find_the_bug", "05_experiments"}
@@ -75,7 +76,7 @@ REWORDED = {
 # Statements of graded functions that code which comes along has too. They tell nothing.
 COMMON = {
     "return (rows[~in_test], rows[in_test])",  # _split_by_class
-    "(TN, FP), (FN, TP) = matrix.tolist()",  # plot_confusion_matrix
+    "(TN, FP), (FN, TP) = matrix.tolist()",  # nn_figures.confusion_matrix
     "share = successes / trials",  # checks.py
 }
 # What working with an edition adds to it.

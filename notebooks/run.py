@@ -63,11 +63,13 @@ def results_table(folder: Path) -> str:
         return f"{100 * row['low']:.1f} to {percent(row['high'])}"
 
     (TN, FP), (FN, TP) = results["confusion_matrix"]
+    negative, positive = results["digits"]
     lines = [
         "**Rendered hands, test signers, looked at once**",
         "",
-        f"Of {TN + FP} sixes {TN} were called 6 and {FP} were called 8; of {FN + TP} eights "
-        f"{TP} were called 8 and {FN} were called 6.",
+        f"Of {TN + FP} pictures of the digit {negative}, {TN} were called {negative} and {FP} were "
+        f"called {positive}. Of {FN + TP} of the digit {positive}, {TP} were called {positive} and "
+        f"{FN} were called {negative}.",
         "",
         "| | value | 95 % interval | pictures counted | the report |",
         "|---|---|---|---|---|",

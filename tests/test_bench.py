@@ -4,16 +4,13 @@ import importlib.util
 import json
 import math
 
+import bench
 import pytest
 from PIL import Image
 
 import nn_helpers as nn
 
 FOLDER = nn.PROJECT / "benchmarks"
-_spec = importlib.util.spec_from_file_location("bench", FOLDER / "bench.py")
-bench = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bench)
-
 STORED = json.loads((FOLDER / "bench.json").read_text(encoding="utf-8"))
 EQUAL = {
     bench.OURS: bench.Work(50, 1600, 0.5),

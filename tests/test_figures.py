@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+import nn_figures as draw
 import nn_helpers as nn
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -23,34 +24,34 @@ RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]
 
 # Each plot function, called once, and what its description must mention.
 PLOTS = {
-    "plot_pictures": (
-        lambda: nn.plot_pictures(np.zeros((3, 784)), "Three", captions=["x", "y", "z"], columns=2),
+    "pictures": (
+        lambda: draw.pictures(np.zeros((3, 784)), "Three", captions=["x", "y", "z"], columns=2),
         ["Three: 3 pictures, 2 in a row", "x, y, z"],
     ),
-    "plot_curves": (
-        lambda: nn.plot_curves(CURVES, "Two lines", xlabel="time", ylabel="cost", log="xy"),
+    "curves": (
+        lambda: draw.curves(CURVES, "Two lines", xlabel="time", ylabel="cost", log="xy"),
         ["Two lines", "cost against time", "a: 3 at 1, 1 at 2", "b: 1 at 1, 2 at 2"],
     ),
-    "plot_history": (
-        lambda: nn.plot_history(HISTORY, "A run"),
+    "history": (
+        lambda: draw.history(HISTORY, "A run"),
         ["A run", "Loss against epoch", "training: 0.7 at 1, 0.5 at 2", "0.875 at 2"],
     ),
-    "plot_distributions": (
-        lambda: nn.plot_distributions({"p": np.arange(9), "q": np.ones(3)}, "Two", xlabel="size"),
+    "distributions": (
+        lambda: draw.distributions({"p": np.arange(9), "q": np.ones(3)}, "Two", xlabel="size"),
         ["Two", "Histogram of size", "p: median 4", "q: median 1"],
     ),
-    "plot_intervals": (
-        lambda: nn.plot_intervals(
+    "intervals": (
+        lambda: draw.intervals(
             INTERVALS, "One", xlabel="share", reference={"accuracy": 0.7}, reference_name="theirs"
         ),
         ["One", "accuracy: 0.500, 0.400 to 0.600", "theirs: accuracy 0.700"],
     ),
-    "plot_confusion_matrix": (
-        lambda: nn.plot_confusion_matrix(np.array([[1, 2], [3, 4]]), "Four", names=["6", "8"]),
+    "confusion_matrix": (
+        lambda: draw.confusion_matrix(np.array([[1, 2], [3, 4]]), "Four", names=["6", "8"]),
         ["Four", "True 6: 1 predicted 6, 2 predicted 8", "True 8: 3 predicted 6, 4 predicted 8"],
     ),
-    "plot_heatmap": (
-        lambda: nn.plot_heatmap(
+    "heatmap": (
+        lambda: draw.heatmap(
             SQUARES, "Pairs", xlabel="one", ylabel="other", measure="accuracy (%)"
         ),
         [
@@ -59,31 +60,31 @@ PLOTS = {
             "highest 99.5 at other 4 and one 1",
         ],
     ),
-    "plot_reliability": (
-        lambda: nn.plot_reliability(RELIABILITY, "Believed"),
+    "reliability": (
+        lambda: draw.reliability(RELIABILITY, "Believed"),
         ["Believed", "0.10 said, 0.00 came true", "0.90 said, 1.00 came true", "n = 1"],
     ),
-    "plot_neuron": (
-        lambda: nn.plot_neuron(np.array([-1.0, 1, 2]), np.array([0, 1, 0]), weight=2, bias=0.5),
+    "neuron": (
+        lambda: draw.neuron(np.array([-1.0, 1, 2]), np.array([0, 1, 0]), weight=2, bias=0.5),
         [
             "weight 2 and bias 0.5",
             "loss of its 3 examples is 1.597 nats, 2 are right",
             "at weight -0.2",
         ],
     ),
-    "plot_threshold": (
-        lambda: nn.plot_threshold(
+    "threshold": (
+        lambda: draw.threshold(
             np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), np.zeros((3, 784)), threshold=0.5
         ),
         ["TN 1, FP 0, FN 1, TP 1; precision 1.000, recall 0.500", "1 mistake, drawn"],
     ),
-    "plot_answer": (
-        lambda: nn.plot_answer(
-            np.zeros(784), pd.Series([0.1, 0.8], pd.Index([-5, 5], name="turn")), "Turned", at=5
+    "answer": (
+        lambda: draw.answer(
+            np.zeros(784), pd.Series([0.1, 0.8], pd.Index([-5, 5], name="turn")), "Turned", chosen=5
         ),
         ["Turned", "0.80 at turn 5", "from 0.10 at -5 to 0.80 at 5"],
     ),
-    "plot_network": (lambda: nn.plot_network(9, 5), ["9 inputs", "5 hidden"]),
+    "network": (lambda: draw.network(9, 5), ["9 inputs", "5 hidden"]),
 }
 
 
@@ -97,8 +98,8 @@ def test_figure_says_in_words_what_it_shows(name):
 
 
 def test_no_plot_function_is_left_out():
-    names = {name for name, _ in inspect.getmembers(nn, inspect.isfunction)}
-    assert {name for name in names if name.startswith("plot_")} == set(PLOTS)
+    plots = {name for name, f in inspect.getmembers(draw) if hasattr(f, "__wrapped__")}
+    assert plots == set(PLOTS)
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -106,11 +107,11 @@ def test_every_axis_with_numbers_has_its_labels(name):
     for axis in PLOTS[name][0]().axes:
         if axis.axison and axis.get_label() != "<colorbar>":
             assert axis.get_xlabel()
-            assert axis.get_ylabel() or name == "plot_intervals"  # rows that name themselves
+            assert axis.get_ylabel() or name == "intervals"  # rows that name themselves
 
 
 def test_curves_show_the_data_they_are_given():
-    (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes
+    (axis,) = draw.curves(CURVES, "t", xlabel="x", ylabel="y").axes
     for line, (name, values) in zip(axis.lines, CURVES.items(), strict=True):
         assert line.get_label() == name
         assert np.array_equal(line.get_ydata(), values)
@@ -121,7 +122,7 @@ def test_curves_show_the_data_they_are_given():
 
 def test_each_scale_is_logarithmic_only_if_asked():
     for log in ("", "x", "y", "xy"):
-        (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y", log=log).axes
+        (axis,) = draw.curves(CURVES, "t", xlabel="x", ylabel="y", log=log).axes
         scales = (axis.get_xscale(), axis.get_yscale())
         assert scales == tuple("log" if name in log else "linear" for name in "xy")
 
@@ -129,35 +130,35 @@ def test_each_scale_is_logarithmic_only_if_asked():
 def test_few_places_on_a_logarithmic_axis_are_all_named():
     for n in (4, 12):
         curves = pd.DataFrame({"a": np.ones(n)}, index=3 * 2 ** np.arange(n))
-        (axis,) = nn.plot_curves(curves, "t", xlabel="x", ylabel="y", log="x").axes
+        (axis,) = draw.curves(curves, "t", xlabel="x", ylabel="y", log="x").axes
         named = [text.get_text() for text in axis.get_xticklabels()]
         assert (named == [str(x) for x in curves.index]) == (n == 4)
 
 
 def test_a_legend_only_where_there_is_something_to_tell_apart():
-    one = nn.plot_curves(CURVES[["a"]], "t", xlabel="x", ylabel="y").axes[0]
-    two = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes[0]
+    one = draw.curves(CURVES[["a"]], "t", xlabel="x", ylabel="y").axes[0]
+    two = draw.curves(CURVES, "t", xlabel="x", ylabel="y").axes[0]
     assert one.get_legend() is None
     assert [text.get_text() for text in two.get_legend().get_texts()] == ["a", "b"]
 
 
 def test_whole_numbers_get_whole_ticks():
-    (axis,) = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y").axes
+    (axis,) = draw.curves(CURVES, "t", xlabel="x", ylabel="y").axes
     assert np.all(axis.get_xticks() % 1 == 0)
-    (axis,) = nn.plot_curves(CURVES.set_axis([0.1, 0.2]), "t", xlabel="x", ylabel="y").axes
+    (axis,) = draw.curves(CURVES.set_axis([0.1, 0.2]), "t", xlabel="x", ylabel="y").axes
     assert np.any(axis.get_xticks() % 1 != 0)
 
 
 def test_a_diverged_curve_is_described_too():
     curves = CURVES.assign(c=np.nan)
-    label = nn.plot_curves(curves, "t", xlabel="x", ylabel="y").get_label()
+    label = draw.curves(curves, "t", xlabel="x", ylabel="y").get_label()
     assert "c: no finite values." in label
     assert "b: 1 at 1, 2 at 2" in label
 
 
 def test_shares_of_a_distribution_add_up_on_either_scale():
     for log, scale in ((False, "linear"), (True, "log")):
-        figure = nn.plot_distributions({"p": np.arange(50)}, "t", xlabel="x", log=log)
+        figure = draw.distributions({"p": np.arange(50)}, "t", xlabel="x", log=log)
         (axis,) = figure.axes
         assert np.isclose(axis.patches[0].get_data().values.sum(), 1)
         assert axis.get_yscale() == scale
@@ -165,7 +166,7 @@ def test_shares_of_a_distribution_add_up_on_either_scale():
 
 
 def test_intervals_are_drawn_where_the_table_says():
-    (axis,) = nn.plot_intervals(INTERVALS, "t", xlabel="share").axes
+    (axis,) = draw.intervals(INTERVALS, "t", xlabel="share").axes
     (bar,) = axis.containers[0].lines[2]
     assert np.allclose(bar.get_segments()[0][:, 0], [0.4, 0.6])
     assert [text.get_text() for text in axis.get_yticklabels()] == ["accuracy"]
@@ -173,14 +174,14 @@ def test_intervals_are_drawn_where_the_table_says():
 
 def test_a_line_marks_zero_only_if_asked():
     for zero in (False, True):
-        (axis,) = nn.plot_intervals(INTERVALS, "t", xlabel="difference", zero=zero).axes
+        (axis,) = draw.intervals(INTERVALS, "t", xlabel="difference", zero=zero).axes
         marks = [line for line in axis.lines if list(line.get_xdata()) == [0, 0]]
         assert len(marks) == zero
 
 
 def test_bars_show_the_spread_and_words_say_it():
     spread = pd.DataFrame({"a": [0.5, 0.25], "b": [0.0, 0.125]}, index=CURVES.index)
-    figure = nn.plot_curves(CURVES, "t", xlabel="x", ylabel="y", spread=spread)
+    figure = draw.curves(CURVES, "t", xlabel="x", ylabel="y", spread=spread)
     bars = [container.lines[2][0] for container in figure.axes[0].containers]
     for bar, name in zip(bars, CURVES, strict=True):
         for segment, value, half in zip(
@@ -193,10 +194,10 @@ def test_bars_show_the_spread_and_words_say_it():
 
 def test_squares_carry_their_numbers_and_empty_ones_stay_empty():
     labels = {"xlabel": "one", "ylabel": "other", "measure": "accuracy (%)"}
-    axis = nn.plot_heatmap(SQUARES, "t", **labels).axes[0]
+    axis = draw.heatmap(SQUARES, "t", **labels).axes[0]
     assert [text.get_text() for text in axis.texts] == ["90.0", "80.0", "99.5"]
     assert [text.get_color() for text in axis.texts] == ["black", "white", "black"]
-    axis = nn.plot_heatmap(SQUARES, "t", **labels, spread=SQUARES / 100).axes[0]
+    axis = draw.heatmap(SQUARES, "t", **labels, spread=SQUARES / 100).axes[0]
     assert [text.get_text() for text in axis.texts] == [
         "90.0\n± 0.9",
         "80.0\n± 0.8",
@@ -207,7 +208,7 @@ def test_squares_carry_their_numbers_and_empty_ones_stay_empty():
 
 
 def test_signed_pictures_are_drawn_around_zero():
-    figure = nn.plot_pictures(np.linspace(-1, 3, 784)[None], "Signed", signed="weight")
+    figure = draw.pictures(np.linspace(-1, 3, 784)[None], "Signed", units="weight")
     assert figure.axes[0].images[0].get_clim() == (-3, 3)
 
 
@@ -215,18 +216,18 @@ def test_plots_leave_the_users_style_alone():
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 5}):
-        nn.plot_network(2, 2)
+        draw.network(2, 2)
         assert matplotlib.rcParams["font.size"] == 5
 
 
 def test_no_pictures_no_figure():
     with pytest.raises(ValueError, match="pictures must hold at least one picture"):
-        nn.plot_pictures(np.zeros((0, 784)), "None")
+        draw.pictures(np.zeros((0, 784)), "None")
 
 
 def test_weights_are_drawn_side_by_side_around_zero():
     weights = np.repeat([[-1.0], [3.0], [0.0]], 784, axis=1)
-    panel = nn.plot_history(HISTORY, "A run", weights).axes[2]
+    panel = draw.history(HISTORY, "A run", weights).axes[2]
     (image,) = panel.images
     assert image.get_clim() == (-3, 3)
     sheet = image.get_array()
@@ -239,7 +240,7 @@ def test_weights_are_drawn_side_by_side_around_zero():
 def test_mistakes_of_a_threshold_are_drawn_in_order():
     pictures = np.repeat([[10.0], [20.0], [30.0]], 784, axis=1)
     y, probability = np.array([1, 1, 0]), np.array([0.4, 0.9, 0.6])
-    figure = nn.plot_threshold(y, probability, pictures, threshold=0.5)
+    figure = draw.threshold(y, probability, pictures, threshold=0.5)
     sheet = figure.axes[2].images[0].get_array()
     assert (sheet[:28, :28] == 10).all()
     assert (sheet[:28, 29:57] == 30).all()
@@ -250,22 +251,22 @@ def test_mistakes_of_a_threshold_are_drawn_in_order():
 
 
 def line(height=1.0):
-    return nn.plot_curves(height * CURVES, "A line", xlabel="x", ylabel="y")
+    return draw.curves(height * CURVES, "A line", xlabel="x", ylabel="y")
 
 
 def redrawn(height):
     """Draw a line with the axes where those of the first figure are."""
     first = line()
-    nn._png(first)
+    draw._png(first)
     places = [axis.get_position(original=True) for axis in first.axes]
-    return nn._png_in_places(line(height), places)
+    return draw._png_in_places(line(height), places)
 
 
-def live(draw, **settings):
-    figure = draw()
-    nn._png(figure)
+def live(plot, **settings):
+    figure = plot()
+    draw._png(figure)
     start = [list(values).index(1.0) for values in settings.values()]
-    return nn._live_figure(draw, figure, settings, start)
+    return draw._live_figure(plot, figure, settings, start)
 
 
 def settle(widget):
@@ -296,24 +297,24 @@ def test_live_figure_redraws_with_the_chosen_settings():
 def test_live_figure_names_its_sliders_and_where_they_start(folder):
     seen = []
 
-    def draw(first_one=3, other=0.5):
+    def plot(first_one=3, other=0.5):
         seen.append((first_one, other))
         return line()
 
-    nn.show_live(draw, "live", first_one=[1, 3], other=[0.25, 0.5])
+    draw.live(plot, "live", first_one=[1, 3], other=[0.25, 0.5])
     assert seen == [(3, 0.5)]
-    assert (folder / "live.png").read_bytes() == nn._png(line())
-    widget = nn._live_figure(draw, draw(), {"first_one": [1, 3], "other": [0.25, 0.5]}, [1, 1])
+    assert (folder / "live.png").read_bytes() == draw._png(line())
+    widget = draw._live_figure(plot, plot(), {"first_one": [1, 3], "other": [0.25, 0.5]}, [1, 1])
     assert [(c["name"], c["start"]) for c in widget.controls] == [("first one", 1), ("other", 1)]
 
 
 def test_error_in_a_live_figure_is_told_and_goes_away():
-    def draw(height=1.0):
+    def plot(height=1.0):
         if height == 2:
             raise ZeroDivisionError("no height")
         return line(height)
 
-    widget = live(draw, height=[1.0, 2.0])
+    widget = live(plot, height=[1.0, 2.0])
     before = widget.drawn["picture"]
     for place, error in ((1, "ZeroDivisionError: no height"), (0, "")):
         widget.chosen = [place]
@@ -326,7 +327,7 @@ def test_overtaken_run_is_dropped_whichever_thread_moves_the_slider():
     started, go_on = threading.Event(), threading.Event()
     epochs, shown = [], []
 
-    def draw(rate=1.0, on_epoch=None):
+    def plot(rate=1.0, on_epoch=None):
         if rate == 2:
             started.set()
             assert go_on.wait(60)
@@ -344,7 +345,7 @@ def test_overtaken_run_is_dropped_whichever_thread_moves_the_slider():
         mover.start()
         mover.join()
 
-    widget = live(draw, rate=[1.0, 2.0, 3.0, 4.0])
+    widget = live(plot, rate=[1.0, 2.0, 3.0, 4.0])
     widget.observe(lambda change: shown.append(change["new"]["chosen"]), "drawn")
     epochs.clear()
     move(1)
@@ -361,18 +362,18 @@ def test_overtaken_run_is_dropped_whichever_thread_moves_the_slider():
 @pytest.mark.parametrize("values", [[2.0, 3.0], []])
 def test_slider_without_its_start_is_refused(values):
     with pytest.raises(ValueError, match="height must be a parameter of line with a default amo"):
-        nn.show_live(line, "none", height=values)
+        draw.live(line, "none", height=values)
     with pytest.raises(ValueError, match="depth must be a parameter of line"):
-        nn.show_live(line, "none", depth=[1.0])
+        draw.live(line, "none", depth=[1.0])
 
 
 def test_where_nothing_is_live_the_figure_stands_still(folder, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
-    nn.show_live(line, "live", height=[1.0, 2.0])
+    draw.live(line, "live", height=[1.0, 2.0])
     assert VIEW in shown[0]
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    nn.show_live(line, "still", height=[1.0, 2.0])
+    draw.live(line, "still", height=[1.0, 2.0])
     assert VIEW not in shown[1]
     assert shown[0]["image/png"] == shown[1]["image/png"]
     assert (folder / "still.png").read_bytes() == (folder / "live.png").read_bytes()
@@ -388,21 +389,21 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_shown_figure_is_saved_with_its_description(folder):
-    figure = nn.plot_network(3, 2)
-    nn.show_figure(figure, "net")
+    figure = draw.network(3, 2)
+    draw.show(figure, "net")
     assert [path.name for path in folder.iterdir()] == ["net.png"]
     assert Image.open(folder / "net.png").text["Description"] == figure.get_label()
 
 
 def test_without_ipython_the_file_is_written_all_the_same(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython.display", None)
-    nn.show_figure(nn.plot_network(3, 2), "net")
+    draw.show(draw.network(3, 2), "net")
     assert (folder / "net.png").is_file()
 
 
 def test_figure_without_description_is_refused(folder):
     with pytest.raises(ValueError, match="figure 'bare' has no description"):
-        nn.show_figure(Figure(), "bare")
+        draw.show(Figure(), "bare")
     assert not list(folder.iterdir())
 
 

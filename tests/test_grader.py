@@ -723,7 +723,8 @@ NOTEBOOK = {
                 "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
                 "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
                 "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
-                "def draw(n=2):\n    return nn.plot_network(n, 1)\nnn.show_live(draw, 'n', n=[2])",
+                "import nn_figures as draw\ndef net(n=2):\n    return draw.network(n, 1)\n"
+                "draw.live(net, 'n', n=[2])",
                 "1 / 0",
                 "from IPython.display import HTML\nHTML('<script>alert(2)</script>"
                 '<link rel="preconnect" href="http://x"><iframe src="http://x"></iframe>\')',

@@ -19,6 +19,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+import nn_figures as draw
 import nn_helpers as nn
 
 # WCAG 1.4.11 asks this of graphics that are needed to understand the content.
@@ -112,7 +113,7 @@ def ciede2000(lab1, lab2):
 
 
 def distance(i, j, eyes):
-    first, second = (lab(seen(of_hex(nn.COLORS[k]), eyes)) for k in (i, j))
+    first, second = (lab(seen(of_hex(draw.COLORS[k]), eyes)) for k in (i, j))
     return ciede2000(first, second)
 
 
@@ -151,7 +152,7 @@ def test_distance_of_published_pairs(lab1, lab2, expected):
 # The palette
 
 
-@pytest.mark.parametrize("color", nn.COLORS)
+@pytest.mark.parametrize("color", draw.COLORS)
 def test_every_colour_stands_out_from_white(color):
     assert contrast(of_hex(color), np.ones(3)) >= LEAST_CONTRAST
 
@@ -162,11 +163,11 @@ def test_first_colours_are_told_apart_by_all_eyes(i, j, eyes):
     assert distance(i, j, eyes) >= LEAST_DISTANCE
 
 
-@pytest.mark.parametrize(("i", "j"), list(combinations(range(len(nn.COLORS)), 2)))
+@pytest.mark.parametrize(("i", "j"), list(combinations(range(len(draw.COLORS)), 2)))
 def test_colours_that_come_close_differ_in_line_and_marker(i, j):
     if min(distance(i, j, eyes) for eyes in EYES) < LEAST_DISTANCE:
-        assert nn.LINES[i] != nn.LINES[j]
-        assert nn.MARKERS[i] != nn.MARKERS[j]
+        assert draw.LINES[i] != draw.LINES[j]
+        assert draw.MARKERS[i] != draw.MARKERS[j]
 
 
 # Without colour
@@ -183,33 +184,33 @@ def drawn(**look):
 
 
 def test_every_colour_has_a_line_and_a_marker_that_look_like_no_other():
-    n = len(nn.COLORS)
-    assert len({drawn(linestyle=line) for line in nn.LINES[:n]}) == n
-    assert len({drawn(linestyle="", marker=marker) for marker in nn.MARKERS[:n]}) == n
+    n = len(draw.COLORS)
+    assert len({drawn(linestyle=line) for line in draw.LINES[:n]}) == n
+    assert len({drawn(linestyle="", marker=marker) for marker in draw.MARKERS[:n]}) == n
 
 
 def test_colour_line_and_marker_go_together_in_curves():
-    n = len(nn.COLORS)
+    n = len(draw.COLORS)
     curves = pd.DataFrame({str(i): [i, i + 1] for i in range(n)})
-    (axis,) = nn.plot_curves(curves, "t", xlabel="x", ylabel="y").axes
-    assert [line.get_color() for line in axis.lines] == list(nn.COLORS)
-    assert [line.get_marker() for line in axis.lines] == list(nn.MARKERS[:n])
-    for line, style in zip(axis.lines, nn.LINES, strict=False):
+    (axis,) = draw.curves(curves, "t", xlabel="x", ylabel="y").axes
+    assert [line.get_color() for line in axis.lines] == list(draw.COLORS)
+    assert [line.get_marker() for line in axis.lines] == list(draw.MARKERS[:n])
+    for line, style in zip(axis.lines, draw.LINES, strict=False):
         # Matplotlib keeps the dashes of a line only in private; its name for any is "--".
         assert line.get_linestyle() == Line2D([], [], linestyle=style).get_linestyle()
 
 
 def test_colour_and_line_go_together_in_distributions():
-    n = len(nn.COLORS)
+    n = len(draw.COLORS)
     samples = {str(i): np.arange(9) for i in range(n)}
-    (axis,) = nn.plot_distributions(samples, "t", xlabel="x").axes
-    assert [patch.get_linestyle() for patch in axis.patches] == list(nn.LINES[:n])
+    (axis,) = draw.distributions(samples, "t", xlabel="x").axes
+    assert [patch.get_linestyle() for patch in axis.patches] == list(draw.LINES[:n])
 
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_signed_pictures_get_lighter_from_the_lowest_number_to_the_highest(eyes):
     """So the order is seen in any print and by any eyes, over most of the way to white."""
-    figure = nn.plot_pictures(np.linspace(-1, 1, nn.N_PIXELS)[None], "t", signed=True)
+    figure = draw.pictures(np.linspace(-1, 1, nn.N_PIXELS)[None], "t", units="weight")
     colors = figure.axes[0].images[0].get_cmap()(np.arange(256))[:, :3]
     lightness = np.array([lab(seen(linear(rgb), eyes))[0] for rgb in colors])
     assert np.all(np.diff(lightness) > 0)
