@@ -738,9 +738,9 @@ def backward(
     dz2 = (a2 - y) / len(y)
     dW2 = a1.T @ dz2
     db2 = dz2.sum()
-    da1 = np.outer(dz2, W2)
+    da1 = dz2[:, None] * W2
     dz1 = da1 * a1 * (1 - a1)
-    dW1 = X.T @ dz1
+    dW1 = np.dot(X.T, dz1)  # as X.T @ dz1, but far faster for a single example
     db1 = dz1.sum(axis=0)
     return Parameters(dW1, db1, dW2, db2)
 
@@ -915,7 +915,7 @@ def train(
     logits = np.empty_like(y)
     for epoch in range(1, epochs + 1):
         for batch in minibatches(len(y), batch_size, rng=rng):
-            X_batch, y_batch = X[batch], y[batch]
+            X_batch, y_batch = X.take(batch, axis=0), y.take(batch)
             activations = forward(X_batch, parameters)
             gradients = backward(X_batch, y_batch, parameters, activations)
             parameters = gradient_step(parameters, gradients, learning_rate)

@@ -81,7 +81,7 @@ ORDER = "order = rng.permutation(n_examples)"
 BATCHES = "return (order[start : start + batch_size] for start in range(0, n_examples, batch_size))"
 EPOCHS = "    for epoch in range(1, epochs + 1):\n        for batch in"
 DEALT = "for batch in minibatches(len(y), batch_size, rng=rng):"
-BATCH = "            X_batch, y_batch = X[batch], y[batch]\n"
+BATCH = "            X_batch, y_batch = X.take(batch, axis=0), y.take(batch)\n"
 BACKWARD = "gradients = backward(X_batch, y_batch, parameters, activations)"
 UPDATE = "parameters = gradient_step(parameters, gradients, learning_rate)"
 NOTED = "            logits[batch] = activations.z2\n"
@@ -432,17 +432,17 @@ MUTANTS = (
         },
     ),
     *edits(
-        "da1 = np.outer(dz2, W2)",
+        "da1 = dz2[:, None] * W2",
         {
-            "output weights in reverse": "da1 = np.outer(dz2, W2[::-1])",
-            "output weights left out": "da1 = np.outer(dz2, np.ones_like(W2))",
+            "output weights in reverse": "da1 = dz2[:, None] * W2[::-1]",
+            "output weights left out": "da1 = dz2[:, None] * np.ones_like(W2)",
         },
     ),
     Edit("dW2 from z1 instead of a1", "dW2 = a1.T @ dz2", "dW2 = activations.z1.T @ dz2"),
     Edit("dW2 as a column", "dW2 = a1.T @ dz2", "dW2 = a1.T @ dz2[:, None]"),
     Edit("dW2 of the last example", "dW2 = a1.T @ dz2", "dW2 = a1[-1] * dz2[-1]"),
     *edits(
-        "dW1 = X.T @ dz1",
+        "dW1 = np.dot(X.T, dz1)",
         {
             "dW1 averaged twice": "dW1 = X.T @ dz1 / len(y)",
             "dW1 the wrong way round": "dW1 = dz1.T @ X",
@@ -717,10 +717,10 @@ MUTANTS = (
                 "            batch = rng.integers(0, len(y), len(batch))\n" + BATCH
             ),
             "batch repeats its first example": BATCH.replace(
-                "X[batch]", "X[batch[:1].repeat(len(batch))]"
+                "X.take(batch,", "X.take(batch[:1].repeat(len(batch)),"
             ),
             "noise on the pictures": BATCH.replace(
-                "X[batch]", "X[batch] + 0.1 * rng.standard_normal((len(batch), X.shape[1]))"
+                "axis=0)", "axis=0) + 0.1 * rng.standard_normal((len(batch), X.shape[1]))"
             ),
         },
     ),
@@ -1141,12 +1141,12 @@ VARIANTS = (
         },
     ),
     Edit(
-        "outer product by broadcasting",
+        "outer product by its name",
+        "da1 = dz2[:, None] * W2",
         "da1 = np.outer(dz2, W2)",
-        "da1 = dz2[:, None] * W2[None, :]",
     ),
     *edits(
-        "dW1 = X.T @ dz1",
+        "dW1 = np.dot(X.T, dz1)",
         {
             "gradients by einsum": 'dW1 = np.einsum("nd,nh->dh", X, dz1)',
             "gradients by a loop over examples": (

@@ -66,7 +66,7 @@ REWORDED = {
         "They import them. So copy the rest of what you wrote into `nn_helpers.py`, without the "
         "`nn.`, and restart the kernel."
     ),
-    ("02_derivation", ", `dz2[:, None] * W2`."): ", with `None` in an index.",
+    ("02_derivation", "function for it, `np.outer(dz2, W2)`."): "function for it.",
     ("02_derivation", "Next: **2b · Find the bug**, or straight on to "): "Next: ",
     ("04_evaluation", "a file. The table in `README.md` is made from it."): (
         "the file `figures/results.json`."

@@ -118,7 +118,7 @@ def sigmoid(z):
 COLUMNS = {
     "z2 = a1 @ W2 + b2": "z2 = (a1 @ W2 + b2).reshape(-1, 1)",
     "    if y.shape != a2.shape:\n": "    y = y.reshape(-1, 1)\n    if y.shape != a2.shape:\n",
-    "da1 = np.outer(dz2, W2)": "da1 = dz2 @ np.reshape(W2, (1, -1))",
+    "da1 = dz2[:, None] * W2": "da1 = dz2 @ np.reshape(W2, (1, -1))",
     "W2=(rng.standard_normal(n_hidden) / np": "W2=(rng.standard_normal((n_hidden, 1)) / np",
 }
 

@@ -335,7 +335,7 @@ def test_code_in_prose_is_blanked_where_it_is_an_answer():
         return student.student_prose(text, REFERENCE)
 
     assert prose("Then `dz2 = (a2 - y) / len(y)`.") == "Then `dz2 = …`."
-    assert prose("Is `np.outer( dz2,W2 )` it?") == "Is your line for da1 it?"
+    assert prose("Is `dz2[:,None]*W2` it?") == "Is your line for da1 it?"
     assert prose("Or `(X - mean) / scale`?") == "Or your line for the result of standardize?"
     kept = "See `W1`, `nn.train`, `y[:, None] == y`, `make check`, `(` and $z_1$."
     assert prose(kept) == kept
