@@ -2,10 +2,17 @@
 
 import base64
 import hashlib
+import importlib
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from bs4 import BeautifulSoup  # furo needs it too
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -18,14 +25,14 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_codeautolink",
 ]
-exclude_patterns = ["README.md"]  # only its results are shown, on the index
+exclude_patterns = ["README.md"]  # the index shows its walk and its results
 
 nb_execution_mode = "off"
 nb_merge_streams = True
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["attrs_block", "dollarmath"]
 myst_heading_anchors = 3
 
-autodoc_member_order = "bysource"
+add_module_names = False  # the page's title says it
 autodoc_typehints = "none"  # the docstrings say it in words
 napoleon_use_ivar = True
 codeautolink_concat_default = True  # one import serves a whole notebook
@@ -42,28 +49,114 @@ html_static_path = [str(files("mathjax") / "static/mathjax/es5" / mathjax_path),
 html_css_files = ["site.css"]
 
 
-def describe_pictures(app: Sphinx, doctree: nodes.document) -> None:
-    """Give the pictures of a notebook the descriptions that are stored beside them."""
+PROJECT = Path(__file__).resolve().parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+WALK = r"\| \[(.+)\]\(notebooks/(.+\.ipynb)\) \| (.+) \| (.+) \|"  # a row of the README's table
+THUMBNAILS = ("01_ten_signs", "02_network", "02b_loss", "03_weights", "04_turned", "05_pairs")
+
+
+def pictures(notebook: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Yield each picture of a notebook: its cell's code, its content, and what is noted on it."""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            if picture := output.get("data", {}).get("image/png"):
+                yield cell.source, base64.b64decode(picture), output.metadata["image/png"]
+
+
+def walk() -> str:
+    """Return the README's table of notebooks as cards."""
+    lines = []
+    for row, name in zip(re.findall(WALK, README), THUMBNAILS, strict=True):
+        title, notebook, question, time = row
+        facts = pictures(PROJECT / "notebooks" / notebook)
+        alt = next(noted["alt"] for code, _, noted in facts if f'"{name}"' in code)
+        lines += [f"- ![{alt}](figures/{name}.png)", f"  **[{title}]({notebook})**"]
+        lines += [f"  {question}", f"  *{time}*"]
+    return "{.cards}\n" + "\n\n".join(lines)
+
+
+def results() -> str:
+    """Return the README's results, with headings above the tables."""
+    start, end = "<!-- results: written by notebooks/run.py -->", "<!-- end of results -->"
+    return re.sub(r"(?m)^\*\*(.+)\*\*$", r"### \1", README.split(start)[1].split(end)[0])
+
+
+def module(name: str) -> str:
+    """Return a page on a module, with a heading for each of the sections in its source."""
+    found = re.findall(
+        r"(?m)^# (\w.*?) -{4,}$|^(class|def) ([A-Za-z]\w*)",
+        inspect.getsource(importlib.import_module(name)),
+    )
+    lines = [f"# The module `{name}`", "Each name has a link to its source."]
+    lines += [f"```{{eval-rst}}\n.. automodule:: {name}\n```"]
+    for section, kind, what in found:
+        directive = "autoclass" if kind == "class" else "autofunction"
+        block = f"```{{eval-rst}}\n.. {directive}:: {name}.{what}\n```"
+        lines.append(f"## {section}" if section else block)
+    return "\n\n".join(lines)
+
+
+def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Put in place of a comment, such as "% walk" or "% module nn_helpers", what it names."""
+    makers = {"walk": walk, "results": results, "module": module}
+    source[0] = re.sub(
+        rf"(?m)^% ({'|'.join(makers)})(?: (\w+))?$",
+        lambda found: makers[found[1]](*filter(None, [found[2]])),
+        source[0],
+    )
+
+
+def finish_notebook(app: Sphinx, doctree: nodes.document) -> None:
+    """Give pictures the descriptions stored beside them, and mark columns that hold words."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
-    stored = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", ()):
-            if picture := output.get("data", {}).get("image/png"):
-                name = hashlib.sha256(base64.b64decode(picture)).hexdigest()
-                stored[name] = output.metadata["image/png"]
+    stored = {hashlib.sha256(content).hexdigest(): noted for _, content, noted in pictures(path)}
     for image in doctree.findall(nodes.image):
         facts = stored[Path(image["uri"]).stem]
         image["alt"], image["width"] = facts["alt"], f"{facts['width']}px"
+    for raw in doctree.findall(nodes.raw):
+        if "<table" in raw.astext():
+            raw[0] = nodes.Text(mark_words(raw.astext()))
 
 
-def skip_fields(_app: Sphinx, _what: str, _name: str, member: object, *_: object) -> bool | None:
-    """Leave out the fields of named tuples: the class describes them already."""
-    return True if (member.__doc__ or "").startswith("Alias for field") else None
+def mark_words(html: str) -> str:
+    """Give the cells of a column a class if it is an index or if a cell starts like a word."""
+    table = BeautifulSoup(html, "html.parser")
+    for style in table.find_all("style"):  # of pandas, and would hold for all the page
+        style.decompose()
+    columns = defaultdict(list)
+    for row in table.find_all("tr"):  # from the right: on the left a cell may span rows
+        for place, cell in enumerate(reversed(row.find_all(["th", "td"]))):
+            columns[place].append(cell)
+    for cells in columns.values():
+        body = [cell for cell in cells if cell.find_parent("tbody")]
+        if any(cell.name == "th" or re.match(r"(?!NaN)[^\W\d]|\(", cell.text) for cell in body):
+            for cell in cells:
+                cell["class"] = "words"
+    return str(table)
+
+
+def tidy_docstring(
+    _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
+) -> None:
+    """Make a table of lines "Eq. (n): formula | shape | meaning", and no list of "h. Much ..."."""
+    tidy: list[str] = []
+    for line, before in zip(lines, ["", *lines], strict=False):
+        if found := re.match(r"Eq\. \((\d+)\): (.+) \| (.+) \| (.+)", line):
+            if not before.startswith("Eq. ("):
+                tidy += [".. list-table::", "   :class: equations", "   :header-rows: 1", ""]
+                tidy += ["   * - Eq.", "     - formula", "     - shape", "     - meaning"]
+            number, formula, shape, meaning = found.groups()
+            cells = (number, f"``{formula}``", f"``{shape}``", meaning)
+            tidy += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+        else:
+            tidy.append(re.sub(r"^(\s*)(?=[A-Za-z][.)] )", r"\1\\", line))
+    lines[:] = tidy
 
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of the functions above."""
-    app.connect("doctree-read", describe_pictures)
-    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("source-read", fill_in)
+    app.connect("doctree-read", finish_notebook)
+    app.connect("autodoc-process-docstring", tidy_docstring, priority=400)  # before napoleon
