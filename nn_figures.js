@@ -1,3 +1,5 @@
+// What a live figure does in the browser: native sliders, which a keyboard and a screen reader
+// know, and one picture that is replaced once the next one is ready, so nothing flickers.
 function render({ model, el }) {
   const group = document.createElement("div");
   group.className = "live-figure";
@@ -7,15 +9,15 @@ function render({ model, el }) {
   status.setAttribute("role", "status");
   const controls = model.get("controls");
   const names = controls.map(({ name }) => name).join(", ");
-  group.setAttribute("aria-label", "Live figure: " + names);
+  group.setAttribute("aria-label", `Live figure: ${names}`);
 
-  const sliders = controls.map(({ name, texts }, i) => {
+  const sliders = controls.map(({ name, texts }) => {
     const label = document.createElement("label");
     const value = document.createElement("span");
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", min: 0, max: texts.length - 1, step: 1 });
     slider.setAttribute("aria-label", name);
-    slider.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves the arrow keys to it
+    slider.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the arrow keys to it
     slider.tell = () => {
       value.textContent = texts[slider.value];
       slider.setAttribute("aria-valuetext", texts[slider.value]);
@@ -29,16 +31,25 @@ function render({ model, el }) {
   reset.textContent = "back to the start";
   reset.dataset.lmSuppressShortcuts = "true";
   reset.addEventListener("click", () => {
-    sliders.forEach((slider, i) => { slider.value = controls[i].start; });
+    sliders.forEach((slider, i) => {
+      slider.value = controls[i].start;
+    });
     choose();
   });
 
   function choose() {
-    model.set("chosen", sliders.map((slider) => slider.valueAsNumber));
+    model.set(
+      "chosen",
+      sliders.map((slider) => slider.valueAsNumber),
+    );
     model.save_changes();
   }
-  function follow() {  // also what was moved in another view of this figure
-    sliders.forEach((slider, i) => { slider.value = model.get("chosen")[i]; slider.tell(); });
+  function follow() {
+    // also what was moved in another view of this figure
+    sliders.forEach((slider, i) => {
+      slider.value = model.get("chosen")[i];
+      slider.tell();
+    });
     const late = model.get("drawn").chosen.join() !== model.get("chosen").join();
     group.setAttribute("aria-busy", String(late));
   }

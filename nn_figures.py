@@ -772,9 +772,6 @@ def network(n_inputs: int, n_hidden: int) -> Figure:
 
 # Live figures ---------------------------------------------------------------------------
 
-# What a live figure does in the browser: native sliders, which a keyboard and a screen reader
-# know, and one picture that is replaced once the next one is ready, so nothing flickers.
-
 
 def live(plot: Callable[..., Figure], name: str, **settings: Sequence[float]) -> None:
     """Show a figure with sliders, and draw it anew whenever one of them moves.
