@@ -267,7 +267,21 @@ NOTEBOOK_FILES = ("data/sign_digits.npz", "nn_figures.py", "nn_figures.js", "nn_
 
 
 def prepare(seed: int, trusted: bool) -> Assignment:
-    """Draw the input of a run from its seed: two digits, and hands that no student has seen."""
+    """Put together all that a run needs, its random input drawn from its seed."""
+    rubric = checks.read_rubric()
+    needs_hands = any(criterion.check == "held_out_accuracy" for criterion in rubric)
+    return Assignment(
+        seed=seed,
+        reference=(PROJECT / "nn_helpers.py").read_text(encoding="utf-8"),
+        rubric=rubric,
+        hands=draw_hands(seed) if needs_hands else (),
+        files={name: (PROJECT / name).read_bytes() for name in NOTEBOOK_FILES},
+        trusted=trusted,
+    )
+
+
+def draw_hands(seed: int) -> tuple[np.ndarray, ...]:
+    """Draw two digits; return known pictures and classes, and those of hands nobody has seen."""
     with np.load(PROJECT / "data" / "sign_digits.npz") as file:
         images, labels, signers = file["dataset"], file["labels"], file["signers"]
     rng = np.random.default_rng(seed)
@@ -276,19 +290,11 @@ def prepare(seed: int, trusted: bool) -> Assignment:
     fresh_images, fresh_labels, _ = load_renderer().render_signers(100, seed)
     # In random order: as rendered, every other picture shows the second digit.
     new = rng.permutation(np.flatnonzero(np.isin(fresh_labels, pair)))
-    hands = (
+    return (
         images[known],
         (labels[known] == pair[1]).astype(np.int8),
         fresh_images[new],
         (fresh_labels[new] == pair[1]).astype(np.int8),
-    )
-    return Assignment(
-        seed=seed,
-        reference=(PROJECT / "nn_helpers.py").read_text(encoding="utf-8"),
-        rubric=checks.read_rubric(),
-        hands=hands,
-        files={name: (PROJECT / name).read_bytes() for name in NOTEBOOK_FILES},
-        trusted=trusted,
     )
 
 

@@ -6,6 +6,7 @@ the activation are lost, and all that builds on it is graded with a right one.
 """
 
 import io
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -25,6 +26,32 @@ def but(*names: str) -> int:
     assert set(names) <= known, set(names) - known
     lost = (c.points for c in RUBRIC if {c.check, *c.functions} & set(names))
     return ALL - sum(lost)
+
+
+# The grader with a third of the seconds, so that nobody waits for an endless loop. If the second
+# argument says so, it has two parts of the rubric alone, the sigmoid's and the loss's: enough for
+# what is about the grader, or about nothing in particular.
+PROGRAM = """
+import runpy, sys
+grading = sys.argv.pop(1)
+sys.path.insert(0, grading)
+import checks, sandbox
+if sys.argv.pop(1) == "short":
+    whole = checks.read_rubric()
+    checks.read_rubric = lambda: [c for c in whole if c.part in ("Activation", "Loss")]
+limits = sandbox.Limits()._asdict()
+less = [value / 3 if "seconds" in name else value for name, value in limits.items()]
+sandbox.Limits.__new__.__defaults__ = tuple(less)
+runpy.run_path(grading + "/grade.py", run_name="__main__")
+"""
+SHORT_ALL = sum(c.points for c in RUBRIC if c.part in ("Activation", "Loss"))
+
+
+def grader(*arguments: Path | str, short: bool = False) -> list[str]:
+    """Return the command that grades; `short` is with two parts of the rubric alone."""
+    rubric = "short" if short else "whole"
+    folder = PROJECT / "grading"
+    return [sys.executable, "-c", PROGRAM, *map(str, (folder, rubric, *arguments))]
 
 
 class Attack(NamedTuple):
@@ -159,14 +186,14 @@ def column_vectors() -> str:
 
 SUBMISSIONS = {
     # Time, memory, processes, output
-    "endless loop": sigmoid("while True:\n    pass", "longer than 3 s"),
+    "endless loop": sigmoid("while True:\n    pass", "longer than"),
     "endless loop that ignores signals": sigmoid(
         "while True:\n    pass",
-        "longer than 3 s",
+        "longer than",
         "import signal\nfor s in range(1, 65):\n"
         "    if s not in (9, 19, 32, 33):\n        signal.signal(s, signal.SIG_IGN)",
     ),
-    "hang at import": at_import("import time\ntime.sleep(1000)", words="longer than 5 s"),
+    "hang at import": at_import("import time\ntime.sleep(1000)", words="longer than"),
     "50 GB": sigmoid("return np.ones(50 * 2**27) * z", "MemoryError"),
     "memory bit by bit": sigmoid(
         "hoard = []\nwhile True:\n    hoard.append(bytearray(2**24))", "MemoryError"
@@ -370,7 +397,7 @@ SUBMISSIONS = {
         "def backward(X, y, parameters, activations):\n"
         "    return numerical_gradients(X, y, parameters)",
         but("backward"),
-        "longer than 3 s",
+        "longer than",
     ),
     "gradients by differences, weights pasted in": attack(
         f"{PASTED}\ndef backward(X, y, parameters, activations):\n"
@@ -442,14 +469,14 @@ SUBMISSIONS = {
         "def backward(X, y, parameters, activations):\n"
         "    while True:\n        forward(X, parameters)",
         but("forward", "backward"),
-        "longer than 3 s",
+        "longer than",
     ),
     "asks for much": attack(
         "def forward(X, parameters):\n    return 0\n"
         "def backward(X, y, parameters, activations):\n"
         "    while True:\n        forward(np.zeros((20_000, X.shape[1])), parameters)",
         but("forward", "backward"),
-        "longer than 3 s",
+        "longer than",
     ),
     "asks for what is more than the sum of its parts": attack(
         "def forward(X, parameters):\n    return 0\n"
@@ -484,12 +511,12 @@ SUBMISSIONS = {
         "    for descriptor in range(3, 9):  # one of them is the line to the grader\n"
         "        try:\n            os.write(descriptor, part)\n"
         "        except OSError:\n            pass\n    time.sleep(0.5)",
-        words="longer than 5 s",
+        words="longer than",
     ),
     "half asleep": sigmoid(
         "import time\nwhile True:\n    start = time.process_time()\n"
         "    while time.process_time() < start + 0.1:\n        pass\n    time.sleep(0.1)",
-        "longer than 3 s",
+        "longer than",
     ),
     "patched from within": at_import(
         "import sys\nmain = sys.modules['__main__']\nmain.encode = lambda *a: 0.5",

@@ -21,6 +21,7 @@ import run
 import nn_figures as draw
 import nn_helpers as nn
 
+pytest_plugins = "pytester"
 SHOW = ("draw.show", "draw.live")
 PATHS = sorted((nn.PROJECT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
@@ -412,8 +413,10 @@ def test_lab_opens_the_first_notebook_and_can_open_the_module(tmp_path):
 # The command that tests them
 
 
-def test_skipped_tests_are_counted_by_what_they_lack(tmp_path):
-    source = """
+def test_skipped_tests_are_counted_by_what_they_lack(pytester, monkeypatch):
+    monkeypatch.setenv("SIGN_DIGITS_FIGURES", os.environ["SIGN_DIGITS_FIGURES"])
+    pytester.makepyfile(
+        test_it="""
 import pytest
 
 lacks = pytest.mark.skipif(True, reason="no sandbox: install it")
@@ -427,12 +430,9 @@ def test_one():
 
 def test_runs(): ...
 """
-    (tmp_path / "test_it.py").write_text(source)
-
-    def said(*chosen):
-        command = [sys.executable, "-m", "pytest", "-p", "conftest", *chosen, "test_it.py"]
-        environment = {**os.environ, "PYTHONPATH": str(nn.PROJECT)}
-        return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
-
-    assert "\n3 skipped: no sandbox: install it\n1 skipped: no package: install it\n" in said()
-    assert "skipped tests" not in said("-k", "runs")
+    )
+    own = ("-p", "conftest", "-p", "no:nbval", "test_it.py")
+    said = pytester.runpytest_inprocess(*own).outlines
+    place = said.index("3 skipped: no sandbox: install it")
+    assert said[place + 1] == "1 skipped: no package: install it"
+    assert "skipped tests" not in str(pytester.runpytest_inprocess("-k", "runs", *own).outlines)

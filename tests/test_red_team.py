@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -62,21 +61,12 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
-# What only a sigmoid is about, or nothing in particular, is graded by a part of the rubric: the
-# first of these programs. All else by the whole of it.
-SHORT = """
-import sys, checks
-whole = checks.read_rubric
-checks.read_rubric = lambda: [c for c in whole() if c.part in ("Activation", "Loss")]
-import grade
-sys.exit(grade.main(sys.argv[1:]))
-"""
-WHOLE = "import sys, grade; sys.exit(grade.main(sys.argv[1:]))"
-SHORT_ALL = sum(c.points for c in red_team.RUBRIC if c.part in ("Activation", "Loss"))
+# What only a sigmoid is about, or nothing in particular, is graded by the short rubric. All else
+# by the whole of it.
 SHORT_POINTS = {
     0: 0,
-    red_team.ALL: SHORT_ALL,
-    red_team.but("sigmoid"): SHORT_ALL - (red_team.ALL - red_team.but("sigmoid")),
+    red_team.ALL: red_team.SHORT_ALL,
+    red_team.but("sigmoid"): red_team.SHORT_ALL - (red_team.ALL - red_team.but("sigmoid")),
 }
 
 
@@ -91,16 +81,16 @@ def graded(tmp_path_factory):
     """Grade all attacks in two classes, with two good students in each."""
     good = red_team.Attack({"nn_helpers.py": red_team.REFERENCE}, red_team.ALL)
     before, rows, left = course_files(), {}, []
-    for place, program in enumerate((SHORT, WHOLE)):
+    for place, short in enumerate((True, False)):
         folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
         for name, attack in red_team.SUBMISSIONS.items():
-            if (attack.points in SHORT_POINTS) == (program is SHORT):
+            if (attack.points in SHORT_POINTS) == short:
                 red_team.hand_in(folder, name, attack)
         for name in ("a good student", "zz another good student"):
             red_team.hand_in(folder, f"{name} {place}", good)
-        line = [sys.executable, "-c", program, folder, "--output", output, "--seed", "7"]
+        line = red_team.grader(folder, "--output", output, "--seed", "7", short=short)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        process = subprocess.Popen(line, start_new_session=True, cwd=PROJECT / "grading", **pipes)
+        process = subprocess.Popen(line, start_new_session=True, **pipes)
         _, errors = process.communicate(timeout=900)
         left += left_of(process.pid)
         assert process.returncode == 0, errors
@@ -150,7 +140,7 @@ def test_feedback_gives_nothing_away_and_runs_nothing(graded, name):
 
 def test_good_students_are_not_affected(graded):
     for name in ("a good student", "zz another good student"):
-        for place, points in enumerate((SHORT_ALL, red_team.ALL)):
+        for place, points in enumerate((red_team.SHORT_ALL, red_team.ALL)):
             assert int(graded[0][f"{name} {place}"]["automatic"]) == points
 
 
