@@ -25,9 +25,9 @@ from sklearn.neural_network import MLPClassifier
 
 import nn_helpers as nn
 
-N_HIDDEN = 64
+N_HIDDEN = nn.SETTINGS["n_hidden"]
 BATCH_SIZE = 8
-LEARNING_RATE = 0.01
+LEARNING_RATE = nn.SETTINGS["learning_rate"]
 N_EXAMPLES = 300  # 37 batches of 8 and one of 4: dividing by 8 where N is meant would show
 BOUNDS = {"PyTorch": 1e-12, "scikit-learn": 1e-10}  # rounding alone stays below 1e-14
 

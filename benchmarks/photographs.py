@@ -22,6 +22,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # see README, 
 
 import numpy as np
 import pandas as pd
+from experiments import TRANSFER_FLOOR
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from tqdm import tqdm
@@ -29,8 +30,7 @@ from tqdm import tqdm
 import nn_helpers as nn
 
 # Settings for another kind of picture than the one trained on, fixed before this measurement in a
-# study on the same photographs: a floor in grey levels, and how strongly to regularize.
-TRANSFER_FLOOR = 8.0
+# study on the same photographs: TRANSFER_FLOOR, and how strongly to regularize.
 REGRESSION = {"C": 0.003, "max_iter": 1000}
 MACHINE = {"C": 4}
 

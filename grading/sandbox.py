@@ -573,7 +573,7 @@ def load(child: Child, source: str, code: Sequence[np.ndarray] = ()) -> dict[str
 # Calling a submission -------------------------------------------------------------------
 
 
-class Kept:
+class Handle:
     """An object that stays in the sandbox, by its number; no tuple, which could pass for data."""
 
     def __init__(self, number: int) -> None:
@@ -791,7 +791,7 @@ class Functions:
             if isinstance(value, np.random.Generator):
                 # A seed from it: drawing here and drawing there stay two different things.
                 return {"rng": int(value.integers(2**63))}
-            if isinstance(value, Kept):
+            if isinstance(value, Handle):
                 return {"kept": value.number}
             recorders.append(value)
             return {"recorder": 0}
@@ -850,12 +850,12 @@ def fetch(value: dict[str, Any]) -> Any:
     """Return what a number from the sandbox stands for: a generator, or an object kept there."""
     if "rng" in value:
         return np.random.default_rng(int(value["rng"]))
-    return Kept(int(value["kept"]))
+    return Handle(int(value["kept"]))
 
 
 def refuse_kept(value: Any) -> None:
     """Raise TypeError if there is something in a result that could not leave the sandbox."""
-    if isinstance(value, Kept):
+    if isinstance(value, Handle):
         raise TypeError("no number")
     if isinstance(value, (tuple, dict)):
         for item in value.values() if isinstance(value, dict) else value:
