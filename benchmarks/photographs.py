@@ -6,6 +6,7 @@ photograph that are turned, shifted and scaled a little.
     python data/fetch_photos.py                    once, to have data/photos.npz
     python benchmarks/photographs.py               print both measurements
     python benchmarks/photographs.py --write       and store them in figures/photographs.json
+    python benchmarks/photographs.py --check --splits 4     compare a part with what is stored
 
 Logistic regression and the support vector machine come from scikit-learn. They are here to
 compare with; the course does not use them.
@@ -128,6 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, default=nn.PROJECT / "data" / "photos.npz")
     parser.add_argument("--splits", type=int, default=20, help="how many random splits (20)")
     parser.add_argument("--write", action="store_true", help="store the numbers")
+    parser.add_argument("--check", action="store_true", help="fail if they are not those stored")
     arguments = parser.parse_args(argv)
     if arguments.splits < 2:
         parser.error(f"--splits must be at least 2, got {arguments.splits}")
@@ -152,13 +154,21 @@ def main(argv: list[str] | None = None) -> int:
         print(summary.to_string(float_format="{:.4f}".format))
         sizes = {part: round(summary["mean"][part]) for part in ("training", "test")}
         accuracy = {name: round(summary[name]["accuracy"], 6) for name in ("mean", "std")}
+        accuracy["each"] = scores["accuracy"].round(6).to_list()
         splits.append({"pictures": source, "n": len(scores), **sizes, **accuracy})
     table = transfer_table(rendered, photographs)
     print("\nTrained on rendered hands alone, tested on photographs, 95 % interval\n")
     print(table.to_string(index=False, float_format="{:.4f}".format))
+    results = {"splits": splits, "transfer": table.round(6).to_dict(orient="records")}
+    path = nn.PROJECT / "figures" / "photographs.json"
+    if arguments.check:
+        stored = json.loads(path.read_text())
+        same = stored["transfer"] == results["transfer"]
+        for old, new in zip(stored["splits"], splits, strict=True):
+            same &= old["each"][: arguments.splits] == new["each"]
+        print(f"\nThese {'are' if same else 'are NOT'} the numbers stored in {path.name}")
+        return int(not same)
     if arguments.write:
-        results = {"splits": splits, "transfer": table.round(6).to_dict(orient="records")}
-        path = nn.PROJECT / "figures" / "photographs.json"
         nn.write_atomically(path, (json.dumps(results, indent=1) + "\n").encode())
     return 0
 

@@ -4,6 +4,7 @@ import ast
 import base64
 import inspect
 import json
+import linecache
 import os
 import re
 import statistics
@@ -223,6 +224,38 @@ def test_loops_notice_a_wrong_forward(right, wrong, capsys):
     assert checked == 6 + 4 + 7 + 1  # letters, forward, backward, and W1 once more at its start
 
 
+# The test signers
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != "04_evaluation"])
+def test_nothing_is_learned_from_a_test_signer_before_notebook_04(name, monkeypatch, tmp_path):
+    """Run the cells, with one epoch and few splits, and see whose pictures are measured."""
+    X, y, signers = nn.select_digits(nn.load_sign_digits())
+    hidden, met, sweep = {x.tobytes() for x in X[nn.course_split(signers, y)[1]]}, set(), nn.sweep
+
+    def watched(function):
+        def call(X, *args, **kwargs):
+            met.update(x.tobytes() for x in X)
+            return function(X, *args, **kwargs)
+
+        return call
+
+    for function in ("fit_standardizer", "scale_pixels", "picture_distances", "closest_mean"):
+        monkeypatch.setattr(nn, function, watched(getattr(nn, function)))
+    monkeypatch.setattr(nn, "sweep", lambda *args, **_: sweep(*args, n_splits=2))
+    fewest = {"02b_find_the_bug": 40, "03_training": 20}  # its cells ask for so many
+    for settings in (nn.SETTINGS, nn.train.__kwdefaults__):
+        monkeypatch.setitem(settings, "epochs", fewest.get(name, 1))
+    monkeypatch.setenv("SIGN_DIGITS_FIGURES", str(tmp_path))
+    names = {}
+    for number, cell in enumerate(code_cells(name)):
+        file = f"{name}, cell {number}"
+        linecache.cache[file] = (0, None, cell.source.splitlines(keepends=True), file)
+        exec(compile(cell.source, file, "exec"), names)
+    assert met
+    assert not met & hidden
+
+
 # The module
 
 
@@ -290,8 +323,9 @@ def stored_numbers():
 
     def values(node):
         if isinstance(node, dict | list):
-            for child in node.values() if isinstance(node, dict) else node:
-                yield from values(child)
+            for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+                if key != "each":  # single splits are no result
+                    yield from values(child)
         elif isinstance(node, int | float):
             yield node
 
