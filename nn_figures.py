@@ -13,7 +13,6 @@ import io
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -381,19 +380,18 @@ def neuron(x: np.ndarray, y: np.ndarray, *, weight: float, bias: float) -> Figur
         look = {"color": COLORS[1 + label], "label": f"truth is {label}", "zorder": 3}
         left.plot(x[here], y[here], marker, **look)
     left.set(title="What it answers", xlabel="input x", ylabel="answer, slope", ylim=(-0.05, 1.05))
-    left.legend(fontsize=8, loc="center left")
+    left.legend(fontsize=9, loc="center left")
     weights = np.linspace(-6, 6, 121)
     losses = [nn.binary_cross_entropy(w * x + bias, y) for w in weights]
     loss = nn.binary_cross_entropy(weight * x + bias, y)
     right.plot(weights, losses, color=COLORS[0])
     right.plot(weight, loss, "D", color=COLORS[1])
     right.set(title="What that costs", xlabel="weight w", ylabel="loss (nats)", ylim=(0, 9))
-    title = f"One neuron with weight {weight:g} and bias {bias:g}"
-    figure.suptitle(title, x=0.01, ha="left")
     right_ones = int(np.sum((weight * x + bias >= 0) == (y == 1)))
+    title = f"Weight {weight:g}, bias {bias:g}: loss {loss:.3f}, {right_ones} of {len(x)} right"
+    figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(
-        f"{title}. The loss of its {len(x)} examples is {loss:.3f} nats, {right_ones} are right. "
-        f"At this bias the loss is lowest, {min(losses):.3f}, at weight "
+        f"One neuron. {title}. At this bias the loss is lowest, {min(losses):.3f}, at weight "
         f"{weights[np.argmin(losses)]:.1f}."
     )
     return figure
@@ -406,7 +404,7 @@ def distributions(
     *,
     xlabel: str,
     bins: int | Sequence[float] = 40,
-    log: bool = False,
+    rows: bool = False,
 ) -> Figure:
     """Draw how often each value occurs in each of a few samples, as outlines.
 
@@ -417,27 +415,26 @@ def distributions(
     title, xlabel : str
     bins : int or sequence of float
         How many bins, or their edges.
-    log : bool
-        A logarithmic scale for the shares.
+    rows : bool
+        A row for each sample, its median marked, instead of one over the other.
     """
-    figure, axis = _new_figure(7, 3.6)
+    n = len(samples) if rows else 1
+    figure, axes = _new_figure(7, 3.6, nrows=n, sharex=True, sharey=True, squeeze=False)
     edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in samples.values()]), bins)
     said = []
     for i, (name, values) in enumerate(samples.items()):
+        axis, color = axes[i % n, 0], COLORS[i % len(COLORS)]
         share = np.histogram(values, edges)[0] / np.size(values)
-        axis.stairs(
-            share,
-            edges,
-            label=name,
-            color=COLORS[i % len(COLORS)],
-            linestyle=LINES[i % len(LINES)],
-            linewidth=1.8,
-        )
+        look = {"color": color, "linestyle": LINES[0 if rows else i % len(LINES)], "linewidth": 1.8}
+        axis.stairs(share, edges, label=name, **look)
         said.append(f"{name}: median {np.median(values):.3g}")
-    if log:
-        axis.set_yscale("log")
-    axis.set(title=title, xlabel=xlabel, ylabel="share in each bin")
-    if len(samples) > 1:
+        if rows:
+            axis.axvline(np.median(values), color="black", linestyle=LINES[1])
+            axis.set_title(said[-1], color=color, fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left")
+    axis.set_xlabel(xlabel)
+    figure.supylabel("share in each bin", fontsize="medium")
+    if len(samples) > n:
         axis.legend()
     figure.set_label(f"{title}. Histogram of {xlabel}. {'; '.join(said)}.")
     return figure
@@ -458,32 +455,49 @@ def intervals(
     Parameters
     ----------
     table : DataFrame
-        Columns ``value``, ``low``, ``high``; the index names the rows.
+        Columns ``value``, ``low``, ``high``, shares. The index names the rows; if it has two
+        levels, the first one groups them under a heading.
     title, xlabel : str
     reference : mapping of str to float, optional
         A second value for some of the rows, drawn as a hollow diamond.
     reference_name : str
         What the second values are.
     zero : bool
-        A line at 0, for differences.
+        They are differences: in percentage points, with a line at 0. Where an interval includes
+        it, grey and a hollow marker say so.
     """
-    figure, axis = _new_figure(7, 0.9 + 0.42 * len(table))
-    heights = np.arange(len(table))[::-1]
+    names, heights, headings = [], [], []
+    for name in table.index:
+        if isinstance(name, tuple):
+            group, name = name
+            if group not in headings:
+                headings.append(group)
+                names.append(group)
+        heights.append(-len(names))
+        names.append(name)
+    figure, axis = _new_figure(7, 0.9 + 0.34 * len(names))
+    digits = 3
     if zero:
         axis.axvline(0, color=COLORS[3], linestyle=LINES[1])
-    errors = table[["value", "high"]].to_numpy().T - table[["low", "value"]].to_numpy().T
-    axis.errorbar(
-        table["value"], heights, xerr=errors, fmt="o", color=COLORS[0], capsize=4, label="this run"
-    )
-    said = [
-        f"{row.Index}: {row.value:z.3f}, {row.low:z.3f} to {row.high:z.3f}"
-        for row in table.itertuples()
-    ]
+        table, digits = 100 * table[["value", "low", "high"]], 1
+        xlabel += " (percentage points)"
+    said = []
+    for row, y in zip(table.itertuples(), heights, strict=True):
+        unclear = zero and row.low <= 0 <= row.high
+        look = {"color": COLORS[3 if unclear else 0], "mfc": "white" if unclear else None}
+        reach = [[row.value - row.low], [row.high - row.value]]
+        axis.errorbar(row.value, y, xerr=reach, fmt="o", capsize=4, **look)
+        name = ", ".join(row.Index) if isinstance(row.Index, tuple) else row.Index
+        said.append(
+            f"{name}: {row.value:z.{digits}f}, {row.low:z.{digits}f} to {row.high:z.{digits}f}"
+        )
+    if zero:
+        xlabel += "\nhollow, grey: the interval includes 0"
     if reference:
-        places = [heights[list(table.index).index(name)] for name in reference]
+        axis.containers[0].set_label("this run")
         axis.plot(
             list(reference.values()),
-            np.array(places) + 0.18,
+            [0.18 - names.index(name) for name in reference],
             "D",
             color=COLORS[1],
             markerfacecolor="white",
@@ -491,10 +505,16 @@ def intervals(
         )
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
         said.append(f"{reference_name}: " + ", ".join(f"{k} {v:.3f}" for k, v in reference.items()))
-    axis.set_yticks(heights, table.index)
-    axis.set_ylim(-0.6, len(table) - 0.4)
+    axis.set_yticks(-np.arange(len(names)), names)
+    for tick in axis.yaxis.get_major_ticks():
+        if tick.label1.get_text() in headings:
+            tick.label1.set_fontweight("bold")
+            tick.tick1line.set_visible(False)
+    axis.set_ylim(0.4 - len(names), 0.6)
     axis.grid(axis="y", visible=False)
-    axis.set(title=title, xlabel=xlabel)
+    axis.set_xlabel(xlabel)
+    figure.suptitle(title, x=0.01, ha="left")
+    xlabel = xlabel.replace("\n", "; ")
     figure.set_label(f"{title}. {xlabel}, with intervals. {'; '.join(said)}.")
     return figure
 
@@ -546,7 +566,7 @@ def confusion_matrix(matrix: np.ndarray, title: str, *, names: Sequence[str]) ->
 def threshold(
     y: np.ndarray, probability: np.ndarray, pictures: np.ndarray, *, threshold: float
 ) -> Figure:
-    """Draw what a threshold does: counts, precision and recall, and the mistakes.
+    """Draw what a threshold does: each picture on its side of it, the counts, and mistakes.
 
     Parameters
     ----------
@@ -555,47 +575,49 @@ def threshold(
     probability : ndarray, shape (N,)
         Of class 1.
     pictures : ndarray, shape (N, 784)
-        Grey levels. The first 25 mistakes are drawn.
+        Grey levels. Of the mistakes, the 6 that lie furthest from the threshold are drawn.
     threshold : float
         Class 1 is said from this probability on.
     """
+    positive = nn.DIGITS[1]
     predicted = (probability >= threshold).astype(int)
     matrix = nn.confusion_matrix(y, predicted)
-    figure, (left, middle, right) = _new_figure(8, 3.4, ncols=3)
-    left.imshow(matrix, cmap="Blues", vmin=0, vmax=len(y))
-    for (row, column), count in np.ndenumerate(matrix):
-        kind = (("TN", "FP"), ("FN", "TP"))[row][column]
-        left.text(column, row, f"{kind}\n{count}", ha="center", va="center", fontsize=13)
-    left.set(title="Counts", xlabel="predicted class", ylabel="true class")
-    left.set(xticks=(0, 1), yticks=(0, 1))
-    left.set_anchor("N")
-    left.grid(visible=False)
-    steps = np.linspace(0.01, 0.99, 50)
-    metrics = [
-        nn.classification_metrics(nn.confusion_matrix(y, (probability >= step).astype(int)))
-        for step in steps
-    ]
-    for i, name in enumerate(("precision", "recall")):
-        values = [getattr(m, name) for m in metrics]
-        middle.plot(steps, values, color=COLORS[i], linestyle=LINES[i], label=name)
-    middle.axvline(threshold, color=COLORS[3], linestyle=LINES[3])
-    middle.set(title="At every threshold", xlabel="threshold", ylabel="share", xlim=(0, 1))
-    middle.legend(loc="lower center", frameon=True, framealpha=1)
-    wrong = np.flatnonzero(predicted != y)
-    right.axis("off")
-    mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
-    right.set_title(mistakes)
-    sheet = np.full((25, nn.N_PIXELS), np.nan)  # always as many places, so nothing jumps
-    sheet[: len(wrong)] = pictures[wrong[:25]]
+    figure, (above, below) = _new_figure(7, 4.6, nrows=2, height_ratios=(2.4, 1))
+    above.axvline(threshold, color="black", linewidth=1.5)
+    # Spread over the height of their lane: each next one takes the largest gap, nearly.
+    heights = y + 0.66 * (np.arange(len(y)) * 0.618 % 1)
+    right = predicted == y
+    above.plot(probability[right], heights[right], "o", color=COLORS[0], markersize=3)
+    above.plot(probability[~right], heights[~right], "X", color=COLORS[1], markersize=8)
+    for (true, called), count in np.ndenumerate(matrix):
+        kind = (("TN", "FP"), ("FN", "TP"))[true][called]
+        text = f"{kind} {count}: {nn.DIGITS[true]} called {nn.DIGITS[called]}"
+        look = {"color": COLORS[int(true != called)], "weight": "bold"}
+        look["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        above.text(called, true + 0.72, text, ha=("left", "right")[called], **look)
+    above.set(xlim=(-0.02, 1.02), ylim=(-0.1, 1.95), xlabel=f"probability of the digit {positive}")
+    above.set(xticks=(0, 0.5, 1), yticks=(0.33, 1.33), yticklabels=nn.DIGITS, ylabel="true digit")
+    above.grid(axis="y", visible=False)
+    wrong = np.flatnonzero(~right)
+    drawn = wrong[np.argsort(-np.abs(probability[wrong] - threshold))[:6]]
+    sheet = np.full((6, nn.N_PIXELS), np.nan)  # always as many places, so nothing jumps
+    sheet[: len(drawn)] = pictures[drawn]
     look = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
-    right.imshow(_side_by_side(sheet, columns=5), **look)
-    right.set_anchor("N")
-    title = f"Class 1 from a probability of {threshold:g} on"
+    below.imshow(_side_by_side(sheet, columns=6), **look)
+    for place, i in enumerate(drawn):
+        said = f"{nn.DIGITS[y[i]]}: {probability[i]:.2f}"
+        below.text(place * (nn.SIDE + 1) + nn.SIDE / 2, nn.SIDE + 6, said, ha="center")
+    below.axis("off")
+    mistakes = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
+    below.set_title(f"{mistakes}, those furthest from the threshold: true digit, probability")
+    now = nn.classification_metrics(matrix)
+    measured = f"precision {now.precision:.3f}, recall {now.recall:.3f}"
+    title = f"{positive} from probability {threshold:.2f} on: {measured}"
     figure.suptitle(title, x=0.01, ha="left")
-    now, (TN, FP), (FN, TP) = nn.classification_metrics(matrix), *matrix.tolist()
+    (TN, FP), (FN, TP) = matrix.tolist()
     figure.set_label(
-        f"{title}. TN {TN}, FP {FP}, FN {FN}, TP {TP}; precision {now.precision:.3f}, recall "
-        f"{now.recall:.3f}. {mistakes}, drawn as pictures, 25 at most."
+        f"{title}. TN {TN}, FP {FP}, FN {FN}, TP {TP}. Each picture is a dot over the probability "
+        f"of the digit {positive}, {mistakes} as crosses, {len(drawn)} of them drawn below."
     )
     return figure
 
@@ -615,6 +637,7 @@ def answer(picture: np.ndarray, answers: pd.Series, title: str, *, chosen: float
     chosen : float
         How this picture is changed.
     """
+    positive = nn.DIGITS[1]
     figure, (left, right) = _new_figure(7, 3.2, ncols=2, width_ratios=(1, 1.6))
     left.imshow(
         picture.reshape(nn.SIDE, nn.SIDE), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
@@ -626,10 +649,12 @@ def answer(picture: np.ndarray, answers: pd.Series, title: str, *, chosen: float
     right.axhline(0.5, color=COLORS[3], linestyle=LINES[3])
     inside = (8, 8 if said < 0.5 else -16)
     right.annotate(f"{said:.2f}", (chosen, said), inside, textcoords="offset points")
-    right.set(xlabel=answers.index.name, ylabel="probability of class 1", ylim=(-0.03, 1.03))
+    right.set(xlabel=answers.index.name, ylabel=f"probability of the digit {positive}")
+    right.set_ylim(-0.03, 1.03)
+    title = f"{title}: digit {positive} with probability {said:.2f}"
     figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(
-        f"{title}. Probability of class 1: {said:.2f} at {answers.index.name} {chosen:g}; "
+        f"{title}. At {answers.index.name} {chosen:g} it is {said:.2f}; "
         f"from {answers.min():.2f} at {answers.idxmin():g} to {answers.max():.2f} at "
         f"{answers.idxmax():g}."
     )
@@ -651,7 +676,7 @@ def heatmap(
     Parameters
     ----------
     table : DataFrame
-        Rows and columns as they are drawn. NaN leaves a square empty.
+        Rows and columns as they are drawn.
     title, xlabel, ylabel : str
     measure : str
         What the numbers are, for the bar's label.
@@ -672,17 +697,16 @@ def heatmap(
         cmap="cividis",
         linewidths=1,
         cbar_kws={"label": measure},
-        annot_kws={"fontsize": 8},
+        annot_kws={"fontsize": 9},
         ax=axis,
     )
-    filled = table.notna().to_numpy().ravel()
-    for text, square in zip(axis.texts, axis.collections[0].get_facecolor()[filled], strict=True):
+    for text, square in zip(axis.texts, axis.collections[0].get_facecolor(), strict=True):
         light = square[:3] @ (0.2126, 0.7152, 0.0722) > 0.46
         text.set_color("black" if light else "white")
     axis.tick_params(axis="y", rotation=0)
     axis.grid(visible=False)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    numbers = table.stack().dropna()
+    numbers = table.stack()
     said = [
         f"{word} {numbers.loc[place]:.1f} at {ylabel} {place[0]} and {xlabel} {place[1]}"
         for word, place in (("lowest", numbers.idxmin()), ("highest", numbers.idxmax()))
@@ -719,7 +743,8 @@ def reliability(table: pd.DataFrame, title: str) -> Figure:
             (row.said, row.share),
             (7, -3),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
         )
     axis.set(title=title, xlabel="mean probability said", ylabel="share that came true")
     axis.set(xlim=(-0.03, 1.12), ylim=(-0.03, 1.06))
@@ -734,38 +759,124 @@ def reliability(table: pd.DataFrame, title: str) -> Figure:
 
 
 @_styled
-def network(n_inputs: int, n_hidden: int) -> Figure:
-    """Draw the layers of the network and which parameters lie between them.
+def network(picture: np.ndarray, activations: nn.Activations) -> Figure:
+    """Draw a picture's way through the network: some inputs, some hidden units, the answer.
 
     Parameters
     ----------
-    n_inputs, n_hidden : int
+    picture : ndarray, shape (784,)
+        Grey levels.
+    activations : Activations
+        Of this picture alone: ``a1`` (1, H) and ``a2`` (1,) are drawn.
     """
-    figure, axis = _new_figure(7, 3.2)
+    a1, a2, n_hidden = activations.a1[0], float(activations.a2[0]), activations.a1.shape[1]
+    figure, axis = _new_figure(7, 3.3)
     axis.axis("off")
-    axis.set(xlim=(-0.6, 4.6), ylim=(-3.1, 2.6), title="From a picture to a probability")
-    heights = np.array([2.0, 1.25, 0.5, -0.75, -1.5])
-    layers = [(0, heights), (2, heights), (4, np.array([0.25]))]
-    for (left, starts), (right, ends) in pairwise(layers):
-        for start in starts:
-            for end in ends:
-                axis.plot([left, right], [start, end], color="#BBBBBB", linewidth=0.7, zorder=1)
-    for i, (x, ys) in enumerate(layers):
-        axis.scatter(np.full(len(ys), x), ys, s=170, color=COLORS[i], marker=MARKERS[i], zorder=2)
-        if len(ys) > 1:
-            axis.text(x, -0.14, "⋮", ha="center", va="center", fontsize=15)
+    axis.set(xlim=(-1, 101), ylim=(36, -8), aspect="equal")
+    grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    axis.imshow(picture.reshape(nn.SIDE, nn.SIDE), interpolation="nearest", **grey)
+    column, ys = 14, np.arange(1, nn.SIDE, 5)
+    xs = (column, 39, 64, 89)
+    hidden = ys[: len(a1)]
+    for y in ys:  # each pixel lies level with the square that stands for it
+        axis.plot(xs[:2], [y, y], color=COLORS[1], linewidth=0.8)
+        for end in hidden:
+            axis.plot(xs[1:3], [y, end], color="#BBBBBB", linewidth=0.7)
+    for y in hidden:
+        axis.plot(xs[2:], [y, 13.5], color="#BBBBBB", linewidth=0.7)
+    look = {"edgecolor": COLORS[3], "zorder": 2, **grey}
+    inputs = picture.reshape(nn.SIDE, nn.SIDE)[ys, column]
+    axis.scatter(np.full(len(ys), column), ys, c=inputs, s=18, **{**look, "edgecolor": COLORS[1]})
+    axis.scatter(np.full(len(ys), xs[1]), ys, c=inputs, s=250, marker="s", **look)
+    axis.scatter(np.full(len(hidden), xs[2]), hidden, c=255 * a1[: len(ys)], s=250, **look)
+    axis.bar(xs[3], nn.SIDE, 5, bottom=-0.5, facecolor="white", edgecolor=COLORS[3], zorder=2)
+    axis.bar(xs[3], -nn.SIDE * a2, 5, bottom=27.5, color=COLORS[0], zorder=2)
+    axis.text(93, 27.5 - nn.SIDE * a2, f"{a2:.2f}", va="center")
     notes = {
-        0: f"input X\n{n_inputs} pixels",
-        1: f"W1 ({n_inputs}, {n_hidden})\nb1 ({n_hidden},)",
-        2: f"hidden a1\n{n_hidden} sigmoid units",
-        3: f"W2 ({n_hidden},)\nb2 ()",
-        4: "output a2\n1 sigmoid unit",
+        (13.5, 30): "picture\n28 × 28",
+        (xs[1], 30): f"X: {picture.size} inputs\n({len(ys)} drawn)",
+        (51.5, -7): f"W1 ({picture.size}, {n_hidden})\nb1 ({n_hidden},)",
+        (xs[2], 30): f"a1: {n_hidden} hidden\nunits ({len(hidden)} drawn)",
+        (76.5, -7): f"W2 ({n_hidden},)\nb2 ()",
+        (xs[3], 30): f"{nn.DIGITS[0]}\na2: probability",
+        (xs[3], -5): f"{nn.DIGITS[1]}",
     }
-    for x, note in notes.items():
-        axis.text(x, -2.1, note, ha="center", va="top")
+    for (x, y), note in notes.items():
+        axis.text(x, y, note, ha="center", va="top")
+    title = f"From {picture.size} pixels over {n_hidden} hidden units to one probability: {a2:.2f}"
+    figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(
-        f"Diagram of the network: {n_inputs} inputs, each joined to each of {n_hidden} hidden "
-        "sigmoid units by the weights W1, and these to one sigmoid output unit by the weights W2."
+        f"{title}. A picture of a hand; {len(ys)} of its {picture.size} pixels as "
+        f"grey squares, each joined to {len(hidden)} of {n_hidden} hidden units, which are grey "
+        f"from {a1.min():.2f} to {a1.max():.2f}; these joined to a bar between the digits "
+        f"{nn.DIGITS[0]} and {nn.DIGITS[1]}, filled to {a2:.2f}."
+    )
+    return figure
+
+
+@_styled
+def panels(tables: Mapping[str, pd.DataFrame], title: str, *, reference: str) -> Figure:
+    """Draw each column of some tables in a panel of its own, over one that they all share.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        A row of panels each. The key says what is measured, the index is the x axis.
+    title : str
+    reference : str
+        The column that is drawn in every panel as a broad grey line.
+    """
+    names = [name for name in next(iter(tables.values())) if name != reference]
+    shape = {"nrows": len(tables), "ncols": len(names), "squeeze": False}
+    figure, axes = _new_figure(7, 0.9 + 1.5 * len(tables), sharex=True, sharey="row", **shape)
+    for row, (measure, table) in zip(axes, tables.items(), strict=True):
+        row[0].set_ylabel(measure)
+        for axis, name in zip(row, names, strict=True):
+            axis.plot(table.index, table[reference], color="#BBBBBB", linewidth=5, label=reference)
+            axis.plot(table.index, table[name], color=COLORS[0], label="this copy")
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name, fontweight="bold")
+    for axis in axes[-1]:
+        axis.set_xlabel(table.index.name)
+    figure.legend(*axis.get_legend_handles_labels(), ncols=2, loc="outside lower right")
+    figure.suptitle(title, x=0.01, ha="left")
+    said = [f"{measure}. {_describe_curves(table)}" for measure, table in tables.items()]
+    figure.set_label(f"{title}. {len(names)} panels, {reference} in grey in each. {' '.join(said)}")
+    return figure
+
+
+@_styled
+def scatter(table: pd.DataFrame, title: str, *, unit: str, named: Sequence[str]) -> Figure:
+    """Draw two columns of a table against each other, a dot a row, and where they are equal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The first column goes up, the second to the right.
+    title : str
+    unit : str
+        Of both.
+    named : sequence of str
+        Rows whose names are written beside their dots. The first one stands out.
+    """
+    up, right = table.columns
+    figure, axis = _new_figure(5.2, 4.8)
+    ends = np.array([table.min(axis=None), table.max(axis=None)])
+    axis.plot(ends, ends, color=COLORS[3], linestyle=LINES[3])
+    axis.plot(table[right], table[up], "o", color=COLORS[0], markersize=5)
+    axis.plot(*table.loc[named[0], [right, up]], "D", color=COLORS[1], markersize=9)
+    for name in named:
+        x, y = table.loc[name, [right, up]]
+        look = {"ha": "left", "va": "top"} if y < x else {"ha": "right", "va": "center"}
+        look |= {"color": COLORS[1], "weight": "bold"} if name == named[0] else {"fontsize": 9}
+        shift = (5, -3) if y < x else (-5, 0)  # away from the diagonal
+        axis.annotate(name, (x, y), shift, textcoords="offset points", **look)
+    room = ends + np.array([-0.2, 0.1]) * np.ptp(ends)  # for the names
+    axis.set(xlim=room, ylim=room)
+    axis.set(title=title, xlabel=f"{right}: {unit}", ylabel=f"{up}: {unit}", aspect="equal")
+    said = [f"{name}: {table.loc[name, right]:.1f} and {table.loc[name, up]:.1f}" for name in named]
+    figure.set_label(
+        f"{title}. {len(table)} dots, {right} to the right, {up} up, {unit}. {'; '.join(said)}."
     )
     return figure
 

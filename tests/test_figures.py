@@ -17,9 +17,16 @@ import nn_helpers as nn
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 CURVES = pd.DataFrame({"a": [3.0, 1.0], "b": [1.0, 2.0]}, index=[1, 2])
+TIMED = CURVES.rename_axis("time")
 INTERVALS = pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=["accuracy"])
 HISTORY = {"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.875]}
-SQUARES = pd.DataFrame([[90.04, 80.0], [99.5, np.nan]], index=[3, 4], columns=[1, 2])
+SQUARES = pd.DataFrame([[90.04, 80.0], [99.5, 85.0]], index=[3, 4], columns=[1, 2])
+DIFFERENCES = pd.DataFrame(
+    {"value": [0.01, -0.02, 0.03], "low": [-0.01, -0.03, 0.0], "high": [0.03, -0.01, 0.06]},
+    index=pd.MultiIndex.from_tuples([("hands", "a"), ("hands", "b"), ("photos", "a")]),
+)
+ACTIVATIONS = nn.Activations(np.zeros((1, 5)), np.full((1, 5), 0.25), np.ones(1), np.full(1, 0.75))
+NEGATIVE, POSITIVE = nn.DIGITS
 RELIABILITY = nn.reliability_table(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.9]))
 
 # Each plot function, called once, and what its description must mention.
@@ -67,8 +74,7 @@ PLOTS = {
     "neuron": (
         lambda: draw.neuron(np.array([-1.0, 1, 2]), np.array([0, 1, 0]), weight=2, bias=0.5),
         [
-            "weight 2 and bias 0.5",
-            "loss of its 3 examples is 1.597 nats, 2 are right",
+            "One neuron. Weight 2, bias 0.5: loss 1.597, 2 of 3 right",
             "at weight -0.2",
         ],
     ),
@@ -76,15 +82,33 @@ PLOTS = {
         lambda: draw.threshold(
             np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), np.zeros((3, 784)), threshold=0.5
         ),
-        ["TN 1, FP 0, FN 1, TP 1; precision 1.000, recall 0.500", "1 mistake, drawn"],
+        [
+            f"{POSITIVE} from probability 0.50 on: precision 1.000, recall 0.500",
+            "TN 1, FP 0, FN 1, TP 1.",
+            "1 mistake as crosses, 1 of them drawn below.",
+        ],
     ),
     "answer": (
         lambda: draw.answer(
             np.zeros(784), pd.Series([0.1, 0.8], pd.Index([-5, 5], name="turn")), "Turned", chosen=5
         ),
-        ["Turned", "0.80 at turn 5", "from 0.10 at -5 to 0.80 at 5"],
+        [
+            f"Turned: digit {POSITIVE} with probability 0.80",
+            "At turn 5 it is 0.80; from 0.10 at -5 to 0.80 at 5",
+        ],
     ),
-    "network": (lambda: draw.network(9, 5), ["9 inputs", "5 hidden"]),
+    "network": (
+        lambda: draw.network(np.zeros(784), ACTIVATIONS),
+        ["6 of its 784 pixels", "5 of 5 hidden units", "filled to 0.75"],
+    ),
+    "panels": (
+        lambda: draw.panels({"cost": TIMED, "gain": -TIMED}, "Alike", reference="a"),
+        ["Alike. 1 panels, a in grey", "cost. a: 3 at 1", "gain. a: -3 at 1", "b: -1 at 1"],
+    ),
+    "scatter": (
+        lambda: draw.scatter(CURVES, "Two", unit="%", named=[2]),
+        ["Two. 2 dots, b to the right, a up, %", "2: 2.0 and 1.0"],
+    ),
 }
 
 
@@ -106,8 +130,10 @@ def test_no_plot_function_is_left_out():
 def test_every_axis_with_numbers_has_its_labels(name):
     for axis in PLOTS[name][0]().axes:
         if axis.axison and axis.get_label() != "<colorbar>":
-            assert axis.get_xlabel()
-            assert axis.get_ylabel() or name == "intervals"  # rows that name themselves
+            place, figure = axis.get_subplotspec(), axis.figure
+            assert axis.get_xlabel() or not place.is_last_row()
+            named = axis.get_ylabel() or figure.get_supylabel() or not place.is_first_col()
+            assert named or name == "intervals"  # rows that name themselves
 
 
 def test_curves_show_the_data_they_are_given():
@@ -156,13 +182,17 @@ def test_a_diverged_curve_is_described_too():
     assert "b: 1 at 1, 2 at 2" in label
 
 
-def test_shares_of_a_distribution_add_up_on_either_scale():
-    for log, scale in ((False, "linear"), (True, "log")):
-        figure = draw.distributions({"p": np.arange(50)}, "t", xlabel="x", log=log)
-        (axis,) = figure.axes
-        assert np.isclose(axis.patches[0].get_data().values.sum(), 1)
-        assert axis.get_yscale() == scale
-        assert axis.get_legend() is None
+def test_shares_of_a_distribution_add_up_in_one_panel_or_in_rows():
+    samples = {"p": np.arange(50), "q": np.arange(20)}
+    for rows in (False, True):
+        axes = draw.distributions(samples, "t", xlabel="x", rows=rows).axes
+        assert len(axes) == (2 if rows else 1)
+        patches = [patch for axis in axes for patch in axis.patches]
+        assert np.allclose([patch.get_data().values.sum() for patch in patches], 1)
+        medians = [line.get_xdata()[0] for axis in axes for line in axis.lines]
+        assert medians == ([24.5, 9.5] if rows else [])
+        assert bool(axes[0].get_legend()) != rows
+        assert np.array_equal(axes[0].get_xlim(), axes[-1].get_xlim())
 
 
 def test_intervals_are_drawn_where_the_table_says():
@@ -179,6 +209,41 @@ def test_a_line_marks_zero_only_if_asked():
         assert len(marks) == zero
 
 
+def test_differences_are_grouped_in_points_and_hollow_where_they_may_be_zero():
+    figure = draw.intervals(DIFFERENCES, "t", xlabel="gain", zero=True)
+    (axis,) = figure.axes
+    names = [text.get_text() for text in axis.get_yticklabels()]
+    assert names == ["hands", "a", "b", "photos", "a"]
+    dots = [container.lines[0] for container in axis.containers]
+    assert [dot.get_markerfacecolor() == "white" for dot in dots] == [True, False, True]
+    assert [dot.get_color() for dot in dots] == [draw.COLORS[i] for i in (3, 0, 3)]
+    places = dict(zip(axis.get_yticks(), names, strict=True))
+    assert [places[dot.get_ydata()[0]] for dot in dots] == ["a", "b", "a"]
+    assert "hands, b: -2.0, -3.0 to -1.0" in figure.get_label()
+
+
+def test_each_panel_shows_its_column_over_the_reference():
+    table = CURVES.assign(c=[0.0, 4.0])
+    axes = draw.panels({"cost": table}, "t", reference="b").axes
+    assert [axis.get_title() or axis.get_title(loc="left") for axis in axes] == ["a", "c"]
+    for axis, name in zip(axes, "ac", strict=True):
+        grey, mine = axis.lines
+        assert np.array_equal(grey.get_ydata(), table["b"])
+        assert np.array_equal(mine.get_ydata(), table[name])
+        assert grey.get_linewidth() > 2 * mine.get_linewidth()  # seen behind a line that is equal
+
+
+def test_dots_lie_where_the_table_says_and_the_first_name_stands_out():
+    (axis,) = draw.scatter(CURVES, "t", unit="%", named=[2, 1]).axes
+    dots = axis.lines[1]
+    assert np.array_equal(dots.get_xdata(), CURVES["b"])
+    assert np.array_equal(dots.get_ydata(), CURVES["a"])
+    assert [(text.get_text(), text.get_weight()) for text in axis.texts] == [
+        ("2", "bold"),
+        ("1", "normal"),
+    ]
+
+
 def test_bars_show_the_spread_and_words_say_it():
     spread = pd.DataFrame({"a": [0.5, 0.25], "b": [0.0, 0.125]}, index=CURVES.index)
     figure = draw.curves(CURVES, "t", xlabel="x", ylabel="y", spread=spread)
@@ -192,16 +257,17 @@ def test_bars_show_the_spread_and_words_say_it():
     assert "Bars from ±0 to ±0.12." in figure.get_label()
 
 
-def test_squares_carry_their_numbers_and_empty_ones_stay_empty():
+def test_squares_carry_their_numbers():
     labels = {"xlabel": "one", "ylabel": "other", "measure": "accuracy (%)"}
     axis = draw.heatmap(SQUARES, "t", **labels).axes[0]
-    assert [text.get_text() for text in axis.texts] == ["90.0", "80.0", "99.5"]
-    assert [text.get_color() for text in axis.texts] == ["black", "white", "black"]
+    assert [text.get_text() for text in axis.texts] == ["90.0", "80.0", "99.5", "85.0"]
+    assert [text.get_color() for text in axis.texts] == ["black", "white", "black", "white"]
     axis = draw.heatmap(SQUARES, "t", **labels, spread=SQUARES / 100).axes[0]
     assert [text.get_text() for text in axis.texts] == [
         "90.0\n± 0.9",
         "80.0\n± 0.8",
         "99.5\n± 1.0",
+        "85.0\n± 0.8",
     ]
     assert [text.get_text() for text in axis.get_yticklabels()] == ["3", "4"]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
@@ -216,7 +282,7 @@ def test_plots_leave_the_users_style_alone():
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 5}):
-        draw.network(2, 2)
+        line()
         assert matplotlib.rcParams["font.size"] == 5
 
 
@@ -237,14 +303,47 @@ def test_weights_are_drawn_side_by_side_around_zero():
     assert sheet.mask[:, 28].all()  # the line between two pictures
 
 
-def test_mistakes_of_a_threshold_are_drawn_in_order():
+def test_threshold_marks_the_mistakes_and_draws_the_surest_first():
     pictures = np.repeat([[10.0], [20.0], [30.0]], 784, axis=1)
-    y, probability = np.array([1, 1, 0]), np.array([0.4, 0.9, 0.6])
-    figure = draw.threshold(y, probability, pictures, threshold=0.5)
-    sheet = figure.axes[2].images[0].get_array()
-    assert (sheet[:28, :28] == 10).all()
-    assert (sheet[:28, 29:57] == 30).all()
+    y, probability = np.array([1, 1, 0]), np.array([0.4, 0.9, 0.7])
+    above, below = draw.threshold(y, probability, pictures, threshold=0.5).axes
+    line, right, wrong = above.lines
+    assert list(line.get_xdata()) == [0.5, 0.5]
+    assert list(right.get_xdata()) == [0.9]
+    assert list(wrong.get_xdata()) == [0.4, 0.7]
+    assert right.get_marker() != wrong.get_marker()
+    assert [text.get_text() for text in above.texts] == [
+        f"TN 0: {NEGATIVE} called {NEGATIVE}",
+        f"FP 1: {NEGATIVE} called {POSITIVE}",
+        f"FN 1: {POSITIVE} called {NEGATIVE}",
+        f"TP 1: {POSITIVE} called {POSITIVE}",
+    ]
+    sheet = below.images[0].get_array()
+    assert (sheet[:, :28] == 30).all()
+    assert (sheet[:, 29:57] == 10).all()
     assert sheet.mask[:, 58:].all()
+    assert [text.get_text() for text in below.texts] == [f"{NEGATIVE}: 0.70", f"{POSITIVE}: 0.40"]
+
+
+def test_nothing_jumps_while_the_threshold_moves():
+    y, probability = np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9])
+    seen = set()
+    for threshold in (0.05, 0.5, 0.95):
+        axes = draw.threshold(y, probability, np.zeros((3, 784)), threshold=threshold).axes
+        seen.add(tuple((*axis.get_xlim(), *axis.get_ylim()) for axis in axes))
+    assert len(seen) == 1
+
+
+def test_a_picture_goes_through_the_network():
+    picture = np.arange(784) % 256
+    (axis,) = draw.network(picture, ACTIVATIONS).axes
+    assert np.array_equal(axis.images[0].get_array().ravel(), picture)
+    pixels, squares, units = axis.collections
+    assert np.array_equal(pixels.get_array(), squares.get_array())
+    for (x, y), grey in zip(pixels.get_offsets().astype(int), pixels.get_array(), strict=True):
+        assert picture[28 * y + x] == grey
+    assert np.array_equal(units.get_array(), np.full(5, 255 * 0.25))
+    assert axis.patches[-1].get_height() == -28 * 0.75
 
 
 # Live figures
@@ -389,7 +488,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_shown_figure_is_saved_with_its_description(folder):
-    figure = draw.network(3, 2)
+    figure = line()
     draw.show(figure, "net")
     assert [path.name for path in folder.iterdir()] == ["net.png"]
     assert Image.open(folder / "net.png").text["Description"] == figure.get_label()
@@ -397,7 +496,7 @@ def test_shown_figure_is_saved_with_its_description(folder):
 
 def test_without_ipython_the_file_is_written_all_the_same(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython.display", None)
-    draw.show(draw.network(3, 2), "net")
+    draw.show(line(), "net")
     assert (folder / "net.png").is_file()
 
 

@@ -723,8 +723,9 @@ NOTEBOOK = {
                 "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
                 "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
                 "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
-                "import nn_figures as draw\ndef net(n=2):\n    return draw.network(n, 1)\n"
-                "draw.live(net, 'n', n=[2])",
+                "import nn_figures as draw\ndef line(n=2):\n"
+                "    return draw.distributions({'n': [n]}, 'One n', xlabel='n')\n"
+                "draw.live(line, 'n', n=[2])",
                 "1 / 0",
                 "from IPython.display import HTML\nHTML('<script>alert(2)</script>"
                 '<link rel="preconnect" href="http://x"><iframe src="http://x"></iframe>\')',
@@ -743,7 +744,7 @@ def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
     content = grade.execute("a.ipynb", work, assignment)
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
-    assert "Diagram of the network: 2 inputs" in content  # a live figure, standing still
+    assert "One n. Histogram of n" in content  # a live figure, standing still
     assert content.count("Error") == content.count("ZeroDivisionError")
     for form in ("<script", "<link", "<iframe", "<[^<>]*http:"):  # nothing that opens a connection
         assert not re.search(form, content)
