@@ -52,7 +52,7 @@ html_css_files = ["site.css"]
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 WALK = r"\| \[(.+)\]\(notebooks/(.+\.ipynb)\) \| (.+) \| (.+) \|"  # a row of the README's table
-THUMBNAILS = ("01_ten_signs", "02_network", "02b_loss", "03_weights", "04_turned", "05_pairs")
+THUMBNAILS = ("01_ten_signs", "02_network", "02b_copies", "03_weights", "04_turned", "05_pairs")
 
 
 def pictures(notebook: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
