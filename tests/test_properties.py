@@ -387,14 +387,14 @@ def blobs():
 
 
 ranges = st.fixed_dictionaries(
-    {"degrees": st.floats(0, 180), "pixels": st.floats(0, 28), "share": st.floats(0, 0.99)}
+    {"degrees": st.floats(0, 180), "pixels": st.floats(0, 28), "zoom": st.floats(0, 0.99)}
 )
 
 
 @given(pictures(), st.integers(1, 4), seeds)
 def test_without_room_to_move_the_copies_are_the_pictures(X, copies, seed):
     rng = np.random.default_rng(seed)
-    same = nn.augment(X, copies, rng=rng, degrees=0, pixels=0, share=0)
+    same = nn.augment(X, copies, rng=rng, degrees=0, pixels=0, zoom=0)
     assert same.dtype == X.dtype
     assert np.array_equal(same, np.repeat(X, copies, axis=0))
 
@@ -480,7 +480,7 @@ def test_draws_fill_their_ranges_evenly():
     X = np.zeros((1, nn.N_PIXELS))
     X[0, 28 * 14 + 14] = 1
     rng = np.random.default_rng(0)
-    copies = square(nn.augment(X, 4000, rng=rng, degrees=0, pixels=3, share=0))
+    copies = square(nn.augment(X, 4000, rng=rng, degrees=0, pixels=3, zoom=0))
     for axis in (1, 2):
         shift = copies.sum(axis=3 - axis) @ np.arange(28) - 14
         assert -3 <= shift.min() < -2.95
@@ -499,7 +499,7 @@ def test_draws_fill_their_ranges_evenly():
         ({"degrees": -1}, "degrees must lie between 0 and 180, got -1"),
         ({"degrees": np.nan}, "degrees must lie between 0 and 180, got nan"),
         ({"pixels": 29}, "pixels must lie between 0 and 28, got 29"),
-        ({"share": 1}, "share must be at least 0 and less than 1, got 1"),
+        ({"zoom": 1}, "zoom must be at least 0 and less than 1, got 1"),
     ],
 )
 def test_bad_arguments_of_augment_are_named(change, message):
