@@ -115,10 +115,6 @@ def of(graded, name: str, kind: str) -> str:
     return (graded[0][name]["folder"] / kind).read_text(encoding="utf-8")
 
 
-def test_there_are_many_attacks():
-    assert len(red_team.SUBMISSIONS) >= 30
-
-
 @pytest.mark.parametrize("name", red_team.SUBMISSIONS)
 def test_attack_gets_its_points(graded, name):
     assert int(graded[0][name]["automatic"]) == points_of(name), of(graded, name, "feedback.md")
