@@ -211,19 +211,12 @@ def test_truncated_archive_is_refused(archive, refused, kept):
     assert "fetch it again" in refused("--archive", archive)
 
 
-def test_damaged_member_is_refused(archive, refused):
-    damaged = bytearray(archive.read_bytes())
-    damaged[damaged.index(b"0/IMG_8.JPG") + 200] ^= 1
-    archive.write_bytes(damaged)
-    assert "fetch it again" in refused("--archive", archive)
-
-
 def test_any_damage_is_told_as_damage(tmp_path):
     rng = np.random.default_rng(0)
     text = rng.integers(0, 40, 300, dtype=np.uint8).tobytes()
     whole = write_archive(tmp_path / "a.zip", {"0/a": text, "1/b": text}).read_bytes()
     reasons, messages = set(), set()
-    for _ in range(5000):
+    for _ in range(1500):
         damaged = np.frombuffer(whole, np.uint8).copy()
         damaged[rng.integers(damaged.size, size=2)] = rng.choice([0, 1, 255], 2)
         try:
@@ -279,12 +272,6 @@ def test_compression_that_cannot_be_bounded_is_refused(archive, refused):
     assert "neither stored nor deflated" in refused("--archive", archive)
 
 
-def test_missing_archive_is_refused(tmp_path, refused):
-    said = refused("--archive", tmp_path / "missing.zip")
-    assert "can't be read" in said
-    assert "missing.zip" in said
-
-
 def test_command_line_fails_in_one_line(tmp_path):
     def run(*arguments):
         command = [sys.executable, SCRIPT, *arguments]
@@ -294,7 +281,8 @@ def test_command_line_fails_in_one_line(tmp_path):
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert failed.stderr.count("\n") == 1
-    assert "Traceback" not in failed.stderr
+    assert "can't be read" in failed.stderr
+    assert "missing.zip" in failed.stderr
     assert list(tmp_path.iterdir()) == []
     assert run("--help").returncode == 0
 

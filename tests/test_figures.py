@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import io
+import itertools
 import json
 import sys
 import threading
@@ -9,7 +11,9 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+from coloraide import Color
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 import nn_figures as draw
@@ -141,9 +145,6 @@ def test_curves_show_the_data_they_are_given():
     for line, (name, values) in zip(axis.lines, CURVES.items(), strict=True):
         assert line.get_label() == name
         assert np.array_equal(line.get_ydata(), values)
-    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}
-    assert len(looks) == len(CURVES.columns)
-    assert len({line.get_linestyle() for line in axis.lines}) == len(CURVES.columns)
 
 
 def test_each_scale_is_logarithmic_only_if_asked():
@@ -275,7 +276,9 @@ def test_squares_carry_their_numbers():
 
 def test_signed_pictures_are_drawn_around_zero():
     figure = draw.pictures(np.linspace(-1, 3, 784)[None], "Signed", units="weight")
-    assert figure.axes[0].images[0].get_clim() == (-3, 3)
+    (image,) = figure.axes[0].images
+    assert image.get_clim() == (-3, 3)
+    assert image.get_cmap().name == "cividis"  # blue to yellow, ever lighter: for any eyes
 
 
 def test_plots_leave_the_users_style_alone():
@@ -296,6 +299,7 @@ def test_weights_are_drawn_side_by_side_around_zero():
     panel = draw.history(HISTORY, "A run", weights).axes[2]
     (image,) = panel.images
     assert image.get_clim() == (-3, 3)
+    assert image.get_cmap().name == "cividis"
     sheet = image.get_array()
     assert sheet.shape == (28, 4 * 29 - 1)
     assert (sheet[:, :28] == -1).all()
@@ -344,6 +348,47 @@ def test_a_picture_goes_through_the_network():
         assert picture[28 * y + x] == grey
     assert np.array_equal(units.get_array(), np.full(5, 255 * 0.25))
     assert axis.patches[-1].get_height() == -28 * 0.75
+
+
+# Colours
+
+
+@pytest.mark.parametrize("color", draw.COLORS)
+def test_every_colour_stands_out_from_white(color):
+    assert Color(color).contrast("white") >= 3  # WCAG 1.4.11 asks this of graphics
+
+
+@pytest.mark.parametrize("eyes", ["usual", "protan", "deutan", "tritan"])
+def test_lines_are_told_apart_by_all_eyes(eyes):
+    """About 1 is just seen between large patches side by side; thin lines get ten times that."""
+    seen = [Color(color) for color in draw.COLORS]
+    if eyes != "usual":
+        seen = [color.filter(eyes, 1, method="machado").clip() for color in seen]
+    for a, b in itertools.combinations(seen, 2):
+        assert a.delta_e(b, method="2000") >= 10
+
+
+def in_black(line, **change):
+    """Return the pixels of a line that is drawn as this one is, but for colour and `change`."""
+    figure, copy, file = Figure(figsize=(2, 0.5)), Line2D([], []), io.BytesIO()
+    copy.update_from(line)
+    copy.set(data=([0.1, 0.9], [0.5, 0.5]), transform=figure.transFigure, clip_on=False)
+    copy.set(color="black", **change)
+    figure.add_artist(copy)
+    figure.savefig(file, format="raw", dpi=100)
+    return file.getvalue()
+
+
+def test_lines_are_told_apart_in_a_grey_print():
+    """By their dashes alone, and by their markers alone."""
+    n = len(draw.COLORS)
+    table = pd.DataFrame({str(i): [i, i + 1] for i in range(n)})
+    lines = draw.curves(table, "t", xlabel="x", ylabel="y").axes[0].lines
+    assert [line.get_color() for line in lines] == list(draw.COLORS)
+    assert len({in_black(line, marker="") for line in lines}) == n
+    assert len({in_black(line, linestyle="") for line in lines}) == n
+    (axis,) = draw.distributions(dict(table), "t", xlabel="x").axes
+    assert [patch.get_linestyle() for patch in axis.patches] == list(draw.LINES[:n])
 
 
 # Live figures

@@ -22,8 +22,6 @@ NOT_NEEDED = {
     ),
     "training_learns": "this is what training is for, and a student's first question",
 }
-# Mutants that cost another function's points, and why that can't be helped.
-EXCEPTIONS: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -257,8 +255,7 @@ def test_whatever_comes_back_is_told_in_a_sentence(value):
 @pytest.mark.parametrize("edit", mutants.MUTANTS, ids=lambda edit: edit.name)
 def test_mutant_costs_points_of_the_function_that_is_wrong_and_of_no_other(lost, edit):
     assert lost[edit.name]
-    if edit.name not in EXCEPTIONS:
-        assert mutants.strangers(edit, lost[edit.name]) == []
+    assert mutants.strangers(edit, lost[edit.name]) == []
 
 
 @pytest.mark.parametrize("edit", mutants.VARIANTS, ids=lambda edit: edit.name)
@@ -271,16 +268,8 @@ def test_every_check_is_the_only_one_to_catch_some_mutant(lost):
     assert {*checks.CHECKS} - only == {*NOT_NEEDED}
 
 
-def test_exceptions_are_few_and_still_needed(lost):
-    edits = {edit.name: edit for edit in mutants.MUTANTS}
-    assert len(EXCEPTIONS) <= 5
-    assert all(mutants.strangers(edits[name], lost[name]) for name in EXCEPTIONS)
-
-
-def test_there_are_many_mutants_and_names_are_unique():
+def test_names_are_unique():
     names = [edit.name for edit in (*mutants.MUTANTS, *mutants.VARIANTS)]
-    assert len(mutants.MUTANTS) >= 140
-    assert len(mutants.VARIANTS) >= 30
     assert len(set(names)) == len(names)
 
 

@@ -1,4 +1,8 @@
-"""The network: what must hold for any correct one, on random input."""
+"""The network: what no self-check asks of it, and what is not graded.
+
+The self-checks in `grading/checks.py` hold what must be true of any right network;
+`test_grading.py` runs them all on this one.
+"""
 
 import tracemalloc
 
@@ -26,34 +30,11 @@ def examples(rng, n):
     return rng.standard_normal((n, D)), rng.integers(0, 2, n)
 
 
-def loss(X, y, parameters):
-    return nn.binary_cross_entropy(nn.forward(X, parameters).z2, y)
-
-
 def gradients(X, y, parameters):
     return nn.backward(X, y, parameters, nn.forward(X, parameters))
 
 
 # Sigmoid
-
-
-def test_sigmoid_is_symmetric_monotone_and_one_half_at_zero():
-    z = np.linspace(-30, 30, 1001)
-    a = nn.sigmoid(z)
-    assert np.allclose(a + nn.sigmoid(-z), 1, rtol=0, atol=1e-15)
-    assert np.all(np.diff(a) >= 0)
-    assert nn.sigmoid(np.array(0.0)) == 0.5
-
-
-def test_sigmoid_undone_by_the_logit():
-    z = np.linspace(-15, 15, 301)
-    a = nn.sigmoid(z)
-    assert np.allclose(np.log(a) - np.log1p(-a), z)
-
-
-def test_sigmoid_at_any_logit_raises_nothing():
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        assert np.array_equal(nn.sigmoid(np.array([-1000.0, 1000.0])), [0, 1])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -66,37 +47,6 @@ def test_sigmoid_keeps_shape_and_type(rng, dtype):
 # Forward
 
 
-def test_forward_of_a_batch_is_forward_of_its_rows(rng, parameters):
-    X, _ = examples(rng, 7)
-    batch = nn.forward(X, parameters)
-    for i in range(7):
-        for whole, single in zip(batch, nn.forward(X[i : i + 1], parameters), strict=True):
-            assert np.allclose(whole[i], single[0], rtol=1e-12)
-
-
-def test_forward_by_hand():
-    parameters = nn.Parameters(
-        W1=np.array([[1.0, -1.0], [0.0, 2.0]]),
-        b1=np.array([0.5, 0.0]),
-        W2=np.array([3.0, -2.0]),
-        b2=np.array(0.25),
-    )
-    z1, a1, z2, a2 = nn.forward(np.array([[1.0, 0.5]]), parameters)
-    assert np.array_equal(z1, [[1.5, 0.0]])
-    assert np.allclose(a1, [[1 / (1 + np.exp(-1.5)), 0.5]])
-    assert np.allclose(z2, 3 * a1[0, 0] - 2 * 0.5 + 0.25)
-    assert np.allclose(a2, 1 / (1 + np.exp(-z2)))
-
-
-def test_hidden_units_can_change_places(rng, parameters):
-    X, y = examples(rng, 7)
-    order = rng.permutation(H)
-    W1, b1, W2, b2 = parameters
-    swapped = nn.Parameters(W1[:, order], b1[order], W2[order], b2)
-    assert np.allclose(nn.forward(X, swapped).a2, nn.forward(X, parameters).a2)
-    assert np.allclose(gradients(X, y, swapped).W1, gradients(X, y, parameters).W1[:, order])
-
-
 def test_forward_refuses_the_wrong_width(rng, parameters):
     for X in (np.zeros((3, D + 1)), np.zeros(D)):
         with pytest.raises(ValueError, match=r"X must have shape \(N, 6\), got shape"):
@@ -106,29 +56,10 @@ def test_forward_refuses_the_wrong_width(rng, parameters):
 # Loss
 
 
-def test_loss_is_log_2_at_a_logit_of_0():
-    for y in (0, 1):
-        assert np.isclose(nn.binary_cross_entropy(np.zeros(3), np.full(3, y)), np.log(2))
-
-
-def test_loss_equals_its_definition_where_that_is_finite(rng):
-    z2, y = 3 * rng.standard_normal(50), rng.integers(0, 2, 50)
-    a2 = nn.sigmoid(z2)
-    definition = -np.mean(y * np.log(a2) + (1 - y) * np.log(1 - a2))
-    assert np.isclose(nn.binary_cross_entropy(z2, y), definition, rtol=1e-12)
-
-
 @pytest.mark.parametrize(("z", "y", "expected"), [(800, 0, 800), (-800, 1, 800), (800, 1, 0)])
 def test_loss_at_any_logit_is_finite_and_raises_nothing(z, y, expected):
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         assert nn.binary_cross_entropy(np.array([float(z)]), np.array([y])) == expected
-
-
-def test_loss_is_convex_along_a_line_of_logits(rng):
-    start, direction = rng.standard_normal((2, 20))
-    y = rng.integers(0, 2, 20)
-    along = [nn.binary_cross_entropy(start + t * direction, y) for t in np.linspace(-5, 5, 101)]
-    assert np.all(np.diff(along, 2) >= -1e-12)
 
 
 @pytest.mark.parametrize("y", [np.array([0, 2]), np.array([0.5, 1]), np.array([0, np.nan])])
@@ -147,37 +78,11 @@ def test_loss_refuses_shapes_that_would_broadcast():
 # Gradients
 
 
-@pytest.mark.parametrize("n", [1, 2, 7])
-def test_gradients_agree_with_central_differences(rng, parameters, n):
-    X, y = examples(rng, n)
+def test_gradients_agree_with_central_differences(rng, parameters):
+    X, y = examples(rng, 7)
     numerical = nn.numerical_gradients(X, y, parameters)
     for exact, numeric in zip(gradients(X, y, parameters), numerical, strict=True):
         assert nn.relative_error(exact, numeric) < 1e-6
-
-
-def test_gradients_have_the_shapes_of_the_parameters(rng, parameters):
-    for gradient, values in zip(gradients(*examples(rng, 5), parameters), parameters, strict=True):
-        assert gradient.shape == values.shape
-
-
-def test_full_gradient_is_the_weighted_mean_of_its_batches(rng, parameters):
-    X, y = examples(rng, 10)
-    parts = np.split(np.arange(10), [4, 8])  # 4, 4 and 2 examples
-    for name in nn.Parameters._fields:
-        mean = sum(
-            len(rows) / 10 * getattr(gradients(X[rows], y[rows], parameters), name)
-            for rows in parts
-        )
-        assert np.allclose(getattr(gradients(X, y, parameters), name), mean)
-
-
-def test_order_of_examples_does_not_matter(rng, parameters):
-    X, y = examples(rng, 9)
-    order = rng.permutation(9)
-    for a, b in zip(
-        gradients(X, y, parameters), gradients(X[order], y[order], parameters), strict=True
-    ):
-        assert np.allclose(a, b)
 
 
 def test_backward_refuses_a_column_of_labels(rng, parameters):
@@ -188,8 +93,10 @@ def test_backward_refuses_a_column_of_labels(rng, parameters):
 
 def test_central_differences_of_a_known_function():
     values = np.array([[1.0, -2.0], [0.5, 3.0]])
-    slope = nn.central_differences(lambda v: np.sum(v**3), values)
+    given = values.copy()
+    slope = nn.central_differences(lambda v: np.sum(v**3), given)
     assert np.allclose(slope, 3 * values**2)
+    assert np.array_equal(given, values)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float32])
@@ -209,29 +116,7 @@ def test_relative_error():
         nn.relative_error(a, a[:, None])
 
 
-def test_no_function_changes_its_input(rng, parameters):
-    X, y = examples(rng, 5)
-    derived = gradients(X, y, parameters)
-    given = (X, y, *parameters, *derived)
-    before = [array.copy() for array in given]
-    nn.gradient_step(parameters, derived, 0.5)
-    nn.numerical_gradients(X, y, parameters)
-    nn.train(X, y, n_hidden=3, epochs=2, batch_size=2, rng=rng, validation=(X, y))
-    nn.standardize(X, nn.fit_standardizer(X))
-    for old, new in zip(before, given, strict=True):
-        assert np.array_equal(old, new)
-
-
 # Steps and starting points
-
-
-def test_step_goes_against_the_gradient_and_lowers_the_loss(rng, parameters):
-    X, y = examples(rng, 20)
-    stepped = nn.gradient_step(parameters, gradients(X, y, parameters), 0.01)
-    assert loss(X, y, stepped) < loss(X, y, parameters)
-    for new, old, d in zip(stepped, parameters, gradients(X, y, parameters), strict=True):
-        assert np.allclose(new, old - 0.01 * d)
-        assert new.shape == old.shape
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan])
@@ -258,19 +143,6 @@ def test_starting_weights_need_sizes(rng, size):
 # Training
 
 
-@pytest.mark.parametrize(("n", "size"), [(10, 4), (8, 4), (1, 1), (5, 5)])
-def test_every_example_once_in_an_epoch_the_last_partial_batch_too(rng, n, size):
-    batches = list(nn.minibatches(n, size, rng=rng))
-    assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(n))
-    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-    assert len(batches[-1]) == (n % size or size)
-
-
-def test_batches_are_shuffled_anew(rng):
-    first, second = (np.concatenate(list(nn.minibatches(50, 8, rng=rng))) for _ in range(2))
-    assert not np.array_equal(first, second)
-
-
 @pytest.mark.parametrize("size", [0, -1, 11, 2.5])
 def test_batch_size_out_of_range(rng, size):
     with pytest.raises(ValueError, match="batch_size must be"):
@@ -280,11 +152,12 @@ def test_batch_size_out_of_range(rng, size):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_training_is_the_derived_steps_and_nothing_else(rng, dtype):
     """To the last bit: no second, faster network hides behind the taught one."""
-    X, y = (array.astype(dtype) for array in examples(rng, 10))
+    X, y = examples(rng, 10)
+    X = X.astype(dtype)
     run = nn.train(
         X, y, n_hidden=H, epochs=3, batch_size=4, learning_rate=0.1, rng=np.random.default_rng(5)
     )
-    again = np.random.default_rng(5)
+    y, again = y.astype(dtype), np.random.default_rng(5)
     parameters = nn.initialize_parameters(D, H, rng=again, dtype=dtype)
     losses = []
     for _ in range(3):
@@ -295,6 +168,7 @@ def test_training_is_the_derived_steps_and_nothing_else(rng, dtype):
             parameters = nn.gradient_step(parameters, step, dtype(0.1))
         losses.append(nn.binary_cross_entropy(met, y))
     for trained, expected in zip(run.parameters, parameters, strict=True):
+        assert trained.dtype == dtype
         assert np.array_equal(trained, expected)
     assert run.history["loss"] == losses
 
@@ -335,45 +209,11 @@ def test_training_needs_a_few_numbers_an_example_beyond_the_pictures(rng):
     assert peak(12000) - peak(4000) < 8000 * 64  # bytes; the pictures take 800 each
 
 
-def test_training_learns_what_can_be_learned(rng):
-    X = rng.standard_normal((200, D))
-    y = (X[:, 0] * X[:, 1] > 0).astype(int)  # no single neuron can do this
-    run = nn.train(X, y, n_hidden=16, epochs=150, learning_rate=1.0, rng=rng)
-    assert run.history["accuracy"][-1] > 0.95
-    assert np.mean(nn.predict(X, run.parameters) == y) > 0.95
-
-
-def test_history_has_a_row_an_epoch_and_is_reported_as_it_grows(rng):
+def test_history_has_its_columns_in_the_order_of_the_docstring(rng):
     X, y = examples(rng, 12)
-    seen = []
-    run = nn.train(X, y, epochs=4, rng=rng, validation=(X, y), on_epoch=seen.append)
-    assert run.history == {name: [row[name] for row in seen] for name in seen[0]}
-    assert list(run.history) == [
-        "epoch",
-        "loss",
-        "accuracy",
-        "validation_loss",
-        "validation_accuracy",
-    ]
-    assert run.history["epoch"] == [1, 2, 3, 4]
-    last = nn.forward(X, run.parameters).z2
-    assert np.isclose(seen[-1]["validation_loss"], nn.binary_cross_entropy(last, y))
-    assert seen[-1]["validation_accuracy"] == np.mean((last >= 0) == y)
-
-
-def test_training_keeps_the_type_of_its_input(rng):
-    X, y = examples(rng, 12)
-    for values in nn.train(X.astype(np.float32), y, epochs=2, rng=rng).parameters:
-        assert values.dtype == np.float32
-
-
-def test_equal_generators_give_equal_runs(rng):
-    X, y = examples(rng, 30)
-    a, b, c = (
-        nn.train(X, y, epochs=2, rng=np.random.default_rng(seed)).parameters for seed in (0, 0, 1)
-    )
-    assert np.array_equal(a.W1, b.W1)
-    assert not np.array_equal(a.W1, c.W1)
+    run = nn.train(X, y, epochs=1, rng=rng, validation=(X, y))
+    names = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"]
+    assert list(run.history) == names
 
 
 @pytest.mark.parametrize(
@@ -411,8 +251,8 @@ def test_training_refuses_what_does_not_fit(rng, change, message):
 def test_the_embedded_set_is_as_hard_as_photographs():
     """Signer-disjoint accuracy of the report's network lies where photographs lie."""
     X, y, signers = nn.select_digits(nn.load_sign_digits())
-    accuracies = []
-    for seed in range(6):
+    X, accuracies = X.astype(np.float32), []
+    for seed in range(4):
         rng = np.random.default_rng(seed)
         train, test = nn.split_by_signer(signers, rng=rng)
         standardizer = nn.fit_standardizer(X[train])

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 import nn_helpers as nn
 
 REFERENCE = (nn.PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
+FUNCTIONS = {n.name: n for n in ast.parse(REFERENCE).body if isinstance(n, ast.FunctionDef)}
 GRADED = [function.name for function in student.graded_functions(REFERENCE)]
 NAMES = [
     path.stem
@@ -348,13 +349,12 @@ def test_code_in_prose_is_blanked_where_it_is_an_answer():
 
 def graded_behind(calls):
     """Return the graded functions that are called, and those that they call in turn."""
-    functions = {n.name: n for n in ast.parse(REFERENCE).body if isinstance(n, ast.FunctionDef)}
     todo, needed = [*calls], set()
     while todo:
         name = todo.pop()
-        if name in functions and name not in needed:
+        if name in FUNCTIONS and name not in needed:
             needed.add(name)
-            nodes = ast.walk(functions[name])
+            nodes = ast.walk(FUNCTIONS[name])
             todo += [student.plain(node.func) for node in nodes if isinstance(node, ast.Call)]
     return needed & set(GRADED)
 
