@@ -708,7 +708,7 @@ MUTANTS = (
                 "            if len(batch) < batch_size:\n                continue\n" + BATCH
             ),
             "pictures and labels shuffled apart": BATCH.replace(
-                "y[batch]", "y[rng.permutation(len(y))[: len(batch)]]"
+                "y.take(batch)", "y.take(rng.permutation(len(y))[: len(batch)])"
             ),
             "fresh random batch each step": (
                 "            batch = rng.choice(len(y), len(batch), replace=False)\n" + BATCH
