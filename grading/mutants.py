@@ -1299,12 +1299,12 @@ VARIANTS = (
 
 
 def edited_source(edit: Edit) -> str:
-    """Return the text of `nn_helpers` with one edit, which must fit in exactly one place."""
+    """Return the text of `nn_helpers` with one edit, which must change exactly one place."""
     source = SOURCE.read_text(encoding="utf-8")
-    if source.count(edit.old) != 1:
+    if source.count(edit.old) != 1 or edit.new == edit.old:
         raise ValueError(
-            f"edit {edit.name!r} must fit in one place of {SOURCE.name}, it fits in "
-            f"{source.count(edit.old)}: {edit.old!r}"
+            f"edit {edit.name!r} must change one place of {SOURCE.name}, it fits in "
+            f"{source.count(edit.old)}: {edit.old!r} becomes {edit.new!r}"
         )
     return source.replace(edit.old, edit.new)
 

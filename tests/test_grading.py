@@ -292,7 +292,7 @@ def test_command_reports_survivors_and_false_alarms(monkeypatch, capsys):
 
 
 def test_an_edit_that_fits_nowhere_is_refused():
-    with pytest.raises(ValueError, match="must fit in one place"):
+    with pytest.raises(ValueError, match="must change one place"):
         mutants.edited_module(mutants.Edit("lost", "no such line", ""))
 
 
