@@ -24,7 +24,7 @@ from PIL import Image
 
 FIGURES = Path(__file__).parent / "figures"
 FAILED = Path(__file__).parent / "build" / "failed-figures"
-LONGEST = ("test_grader.py", "test_grading.py", "05_experiments.ipynb", "04_evaluation.ipynb")
+LONGEST = ("test_red_team.py", "05_experiments.ipynb", "test_grader.py", "test_grading.py")
 _broken = pytest.StashKey[bool]()
 
 
@@ -49,6 +49,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         item.parent.stash[_broken] = True
         raise
     return result
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores: many tests wait for others to end or to start."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
