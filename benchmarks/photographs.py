@@ -90,9 +90,10 @@ def transfer_hits(rendered: nn.SignDigits, photographs: nn.SignDigits) -> dict[s
     standardizer = nn.fit_standardizer(rendered.images, TRANSFER_FLOOR)
     machine = SVC(**MACHINE).fit(nn.standardize(rendered.images, standardizer), rendered.labels)
     digits = machine.predict(nn.standardize(photographs.images, standardizer))
+    pair = " or ".join(map(str, nn.DIGITS))
     return {
-        "network, 6 or 8": nn.predict(X_new, parameters) == y_new,
-        "scikit-learn's logistic regression, 6 or 8": regression.predict(X_new) == y_new,
+        f"network, {pair}": nn.predict(X_new, parameters) == y_new,
+        f"scikit-learn's logistic regression, {pair}": regression.predict(X_new) == y_new,
         "support vector machine, ten digits": digits == photographs.labels,
     }
 
@@ -149,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
     splits = []
     for source, (data, copies) in sources.items():
         scores = pd.DataFrame(scores_of_splits(data, arguments.splits, copies))
-        print(f"\n{source}: 6 or 8, {len(scores)} random splits by signer\n")
+        print(f"\n{source}: {nn.DIGITS}, {len(scores)} random splits by signer\n")
         summary = scores.agg(["mean", "std", "min", "max"]).T
         print(summary.to_string(float_format="{:.4f}".format))
         sizes = {part: round(summary["mean"][part]) for part in ("training", "test")}
@@ -159,7 +160,8 @@ def main(argv: list[str] | None = None) -> int:
     table = transfer_table(rendered, photographs)
     print("\nTrained on rendered hands alone, tested on photographs, 95 % interval\n")
     print(table.to_string(index=False, float_format="{:.4f}".format))
-    results = {"splits": splits, "transfer": table.round(6).to_dict(orient="records")}
+    transfer = table.round(6).to_dict(orient="records")
+    results = {"digits": nn.DIGITS, "splits": splits, "transfer": transfer}
     path = nn.PROJECT / "figures" / "photographs.json"
     if arguments.check:
         stored = json.loads(path.read_text())

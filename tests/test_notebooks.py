@@ -307,6 +307,12 @@ def test_readme_shows_the_stored_results():
     assert rest.startswith(run.results_table(nn.PROJECT / "figures") + run.END)
 
 
+@pytest.mark.parametrize("name", ["results.json", "photographs.json"])
+def test_stored_results_are_of_the_digits_that_the_course_has_now(name):
+    results = json.loads((nn.PROJECT / "figures" / name).read_text())
+    assert tuple(results["digits"]) == nn.DIGITS
+
+
 def test_results_follow_from_their_confusion_matrix():
     results = json.loads((nn.PROJECT / "figures" / "results.json").read_text())
     expected = nn.metric_intervals(results["confusion_matrix"])
