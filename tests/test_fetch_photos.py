@@ -20,6 +20,7 @@ import fetch_photos as fetch
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from test_render_hands import is_flush_with_opposite_sides
 
 SCRIPT = Path(__file__).parents[1] / "data" / "fetch_photos.py"
 SKIN, BACKDROP = (200, 140, 110), (150, 155, 170)
@@ -230,20 +231,7 @@ def test_any_damage_is_told_as_damage(tmp_path):
     assert reasons > {zipfile.BadZipFile, zlib.error}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../x",
-        "top/Dataset/../../x",
-        "/etc/x",
-        "\\x",
-        "top\\..\\x",
-        "a\\b",
-        "C:/x",
-        "C:x",
-        "//s/x/y",
-    ],
-)
+@pytest.mark.parametrize("name", ["top/Dataset/../../x", "/etc/x", "a\\b", "C:x", "//s/x/y"])
 def test_entry_that_climbs_out_is_refused(archive, refused, name):
     write_archive(archive, extra=[(name, b"x")])
     assert f"{name!r} leaves the folder" in refused("--archive", archive)
@@ -321,27 +309,17 @@ def test_download_gives_what_the_local_archive_gives(archive, tmp_path, monkeypa
     assert asked[0].endswith("/zip/4b09433ef9d5c60602e8805bb54b8aa2428527f8")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        urllib.error.URLError("Name or service not known"),
-        urllib.error.HTTPError("url", 404, "Not Found", {}, None),
-        TimeoutError("timed out"),
-    ],
-)
-def test_no_network_is_refused(refused, monkeypatch, error):
+def test_no_network_is_refused(refused, monkeypatch):
     def urlopen(url, timeout):
-        raise error
+        raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr(fetch.urllib.request, "urlopen", urlopen)
     said = refused()
-    assert str(getattr(error, "reason", error)) in said
+    assert "(Name or service not known)" in said
     assert "--archive" in said
 
 
-@pytest.mark.parametrize(
-    "error", [ConnectionResetError("reset"), IncompleteRead(b"", 9), TimeoutError("late"), None]
-)
+@pytest.mark.parametrize("error", [ConnectionResetError("reset"), IncompleteRead(b"", 9), None])
 def test_download_that_breaks_off_is_refused(archive, refused, monkeypatch, error):
     half = archive.read_bytes()[:2000]
     monkeypatch.setattr(fetch.urllib.request, "urlopen", lambda *_, **__: Response(half, error))
@@ -431,20 +409,13 @@ def test_largest_component_is_the_hand(second):
     np.testing.assert_array_equal(fetch.cut_out(draw((35, 25, 70, 70), second)), alone)
 
 
-@pytest.mark.parametrize(
-    ("orientation", "stored"),
-    [
-        (3, Image.Transpose.ROTATE_180),
-        (6, Image.Transpose.ROTATE_90),
-        (8, Image.Transpose.ROTATE_270),
-    ],
-)
-def test_exif_orientation_is_applied(orientation, stored):
+def test_exif_orientation_is_applied():
     photo = draw((30, 10, 50, 80), (30, 60, 80, 80))
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[0x0112] = 6  # a quarter turn
     file = io.BytesIO()
-    photo.transpose(stored).save(file, "PNG", exif=exif)  # lossless, so equal to the last bit
+    # Lossless, so equal to the last bit.
+    photo.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
     np.testing.assert_array_equal(fetch.cut_out(Image.open(file)), fetch.cut_out(photo))
 
 
@@ -482,8 +453,6 @@ def test_real_photographs(tmp_path):
     pictures = np.bincount(signers)
     assert (pictures.size, (pictures == 10).sum()) == (220, 190)
     np.testing.assert_array_equal(np.lexsort((labels, signers)), np.arange(2062))
-    lit = dataset.reshape(-1, 28, 28) > 0
-    upper_lower = lit[:, 0].any(axis=1) & lit[:, -1].any(axis=1)
-    left_right = lit[:, :, 0].any(axis=1) & lit[:, :, -1].any(axis=1)
-    assert (upper_lower | left_right).all()
-    assert 0.2 < lit.mean(axis=(1, 2)).min() < lit.mean(axis=(1, 2)).max() < 0.6
+    assert is_flush_with_opposite_sides(dataset).all()
+    lit = (dataset > 0).mean(axis=1)
+    assert 0.2 < lit.min() < lit.max() < 0.6

@@ -260,16 +260,7 @@ def test_help_names_the_options():
         assert option in done.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--signers", "0"),
-        ("--signers", "-3"),
-        ("--signers", "many"),
-        ("--seed", "-1"),
-        ("--seed", "1.5"),
-    ],
-)
+@pytest.mark.parametrize("arguments", [("--signers", "0"), ("--signers", "many"), ("--seed", "-1")])
 def test_bad_numbers_are_named(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_:
         render_hands.main([*arguments, "--output", str(tmp_path / "x.npz")])
@@ -280,17 +271,13 @@ def test_bad_numbers_are_named(arguments, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-def test_missing_folder_is_an_error(tmp_path):
-    done = run("--signers", 1, "--output", tmp_path / "missing" / "x.npz")
-    assert done.returncode == 1
-    assert "missing" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not list(tmp_path.iterdir())
-
-
-def test_output_that_is_a_folder_is_an_error(tmp_path, capsys):
-    (tmp_path / "x.npz").mkdir()
-    assert render_hands.main(["--signers", "1", "--output", str(tmp_path / "x.npz")]) == 1
+def test_what_cannot_be_written_is_an_error(tmp_path, capsys):
+    missing, folder = tmp_path / "missing", tmp_path / "x.npz"
+    folder.mkdir()
+    assert render_hands.main(["--signers", "1", "--output", str(missing / "x.npz")]) == 1
+    said = capsys.readouterr().err  # and no progress: before the work, not after
+    assert said == f"error: cannot write into the folder {missing}.\n"
+    assert render_hands.main(["--signers", "1", "--output", str(folder)]) == 1
     assert "cannot write" in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
