@@ -222,6 +222,17 @@ def training_signers(data: nn.SignDigits) -> nn.SignDigits:
     return nn.SignDigits(*(array[kept] for array in data))
 
 
+def load_photographs(path: Path) -> nn.SignDigits:
+    """Load the photographs, or end the command with a sentence on what is missing."""
+    try:
+        photographs = nn.load_sign_digits(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f"{error}; `python data/fetch_photos.py` makes it") from error
+    if photographs.signers is None:
+        raise SystemExit(f"--photos must name its signers, {path} does not")
+    return photographs
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(
@@ -230,13 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, default=nn.PROJECT / "data" / "photos.npz")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (as many as cores)")
     arguments = parser.parse_args(argv)
-    try:
-        photographs = nn.load_sign_digits(arguments.photos)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"{error}; `python data/fetch_photos.py` makes it", file=sys.stderr)
-        return 1
-    if photographs.signers is None:
-        parser.error(f"--photos must name its signers, {arguments.photos} does not")
+    photographs = load_photographs(arguments.photos)
     rendered = training_signers(nn.load_sign_digits(nn.PROJECT / "data" / "sign_digits.npz"))
     tables = []
     for name, pictures, run, data, configurations in experiments(rendered, photographs):

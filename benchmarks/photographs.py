@@ -23,7 +23,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # see README, 
 
 import numpy as np
 import pandas as pd
-from experiments import TRANSFER_FLOOR
+from experiments import TRANSFER_FLOOR, load_photographs
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from tqdm import tqdm
@@ -134,13 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.splits < 2:
         parser.error(f"--splits must be at least 2, got {arguments.splits}")
-    try:
-        photographs = nn.load_sign_digits(arguments.photos)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"{error}; `python data/fetch_photos.py` makes it", file=sys.stderr)
-        return 1
-    if photographs.signers is None:
-        parser.error(f"--photos must name its signers, {arguments.photos} does not")
+    photographs = load_photographs(arguments.photos)
     rendered = nn.load_sign_digits(nn.PROJECT / "data" / "sign_digits.npz")
     sources = {
         "rendered hands, as few": (first_signers(rendered, len(photographs.labels)), 0),

@@ -75,14 +75,7 @@ def same(table, other):
 
 
 def test_a_row_a_run_in_the_order_of_configurations_and_splits(expected):
-    assert list(expected.columns) == [
-        "n_hidden",
-        "learning_rate",
-        "split",
-        "accuracy",
-        "loss",
-        "first",
-    ]
+    assert [*expected] == ["n_hidden", "learning_rate", "split", "accuracy", "loss", "first"]
     assert len(expected) == RUNS
     rows = expected.itertuples()
     for configuration in CONFIGURATIONS:
@@ -246,22 +239,17 @@ def test_a_new_experiment_changes_no_other():
 # On a cluster
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """Start a scheduler and two workers on this machine, and connect to them."""
+def test_cluster_gives_the_same_table_even_if_a_worker_is_killed(expected, tmp_path):
+    """One of the two workers dies in the middle of a run; the other takes over."""
     pytest.importorskip("distributed", reason=dask_cluster.NEEDED)
     environment = {"PYTHONPATH": MODULES, "FUSE": str(tmp_path / "fuse")}
-    with dask_cluster.cluster(tmp_path, **environment) as (client, _):
-        yield client
-
-
-def test_cluster_gives_the_same_table_even_if_a_worker_is_killed(cluster, expected, tmp_path):
-    """One of the two workers dies in the middle of a run; the other takes over."""
-    with joblib.parallel_config(backend="dask"):
-        table = full_sweep()
+    with (
+        dask_cluster.cluster(tmp_path, **environment) as (client, _),
+        joblib.parallel_config(backend="dask"),
+    ):
+        assert same(full_sweep(), expected)
+        assert len(client.scheduler_info()["workers"]) == 1
     assert (tmp_path / "fuse").exists()
-    assert len(cluster.scheduler_info()["workers"]) == 1
-    assert same(table, expected)
 
 
 # The stored experiments of notebook 05
@@ -326,9 +314,9 @@ def test_experiments_use_no_test_signer():
     assert len(kept.labels) == 4000
 
 
-def test_missing_photographs_are_named(tmp_path, capsys):
-    assert experiments.main(["--photos", str(tmp_path / "none.npz")]) == 1
-    assert "fetch_photos.py" in capsys.readouterr().err
+def test_missing_photographs_are_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"none\.npz.*fetch_photos\.py"):
+        experiments.main(["--photos", str(tmp_path / "none.npz")])
 
 
 # Errors
