@@ -30,11 +30,9 @@ def lost():
     return {edit.name: mutants.lost_criteria(edit) for edit in mutants.MUTANTS}
 
 
-def command(script, *arguments):
-    path = nn.PROJECT / "grading" / script
-    return subprocess.run(
-        [sys.executable, path, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
+def command(*arguments):
+    line = [sys.executable, nn.PROJECT / "grading" / "checks.py", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120)
 
 
 # The checks
@@ -78,53 +76,43 @@ def test_failing_check_says_why_and_how_to_repeat_it(tmp_path):
     path = tmp_path / "solution.py"
     source = mutants.SOURCE.read_text(encoding="utf-8")
     path.write_text(source.replace("db2 = dz2.sum()", "db2 = dz2.mean()"), encoding="utf-8")
-    first = command("checks.py", path)
+    first = command(path)
     assert first.returncode == 1
     assert "db2 should agree with central differences" in first.stdout
     seed = first.stdout.partition("--seed ")[2].split()[0]
-    assert command("checks.py", path, "--seed", seed).stdout == first.stdout
+    assert command(path, "--seed", seed).stdout == first.stdout
 
 
 def test_code_that_raises_fails_its_checks_in_one_line(tmp_path):
     path = tmp_path / "solution.py"
     source = mutants.SOURCE.read_text(encoding="utf-8")
     path.write_text(source.replace("db2 = dz2.sum()", "db2 = missing"), encoding="utf-8")
-    result = command("checks.py", path, "--seed", 1)
+    result = command(path, "--seed", 1)
     assert result.returncode == 1
     assert re.search("NameError in line .*: name 'missing' is not defined", result.stdout)
     assert not result.stderr
 
 
 def test_command_on_the_reference_passes():
-    result = command("checks.py")
+    result = command()
     assert result.returncode == 0, result.stdout
     assert f"{len(checks.CHECKS)} of {len(checks.CHECKS)} checks passed" in result.stdout
 
 
-def test_missing_file_is_named():
-    result = command("checks.py", "nowhere.py")
-    assert result.returncode == 2
-    assert "nowhere.py, which is not there" in result.stderr
-
-
-def test_what_is_no_python_file_is_refused_in_a_sentence(tmp_path):
-    notebook = tmp_path / "solution.ipynb"
+def test_what_cannot_be_checked_is_said_in_a_sentence(tmp_path):
+    notebook, broken = tmp_path / "solution.ipynb", tmp_path / "broken.py"
     notebook.write_text("{}")
-    result = command("checks.py", notebook)
-    assert result.returncode == 2
-    assert "its name ending in .py, got" in result.stderr
-    broken = tmp_path / "broken.py"
     broken.write_text("def f(:")
-    result = command("checks.py", broken)
-    assert result.returncode == 2
-    assert "broken.py can't be loaded: SyntaxError" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_negative_seed_is_refused():
-    result = command("checks.py", "--seed", -1)
-    assert result.returncode == 2
-    assert "--seed must be 0 or more, got -1" in result.stderr
+    for arguments, said in {
+        ("nowhere.py",): "nowhere.py, which is not there",
+        (notebook,): "its name ending in .py, got",
+        (broken,): "broken.py can't be loaded: SyntaxError",
+        ("--seed", -1): "--seed must be 0 or more, got -1",
+    }.items():
+        result = command(*arguments)
+        assert result.returncode == 2
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_a_bare_assert_in_the_code_counts_as_a_failure():
