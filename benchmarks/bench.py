@@ -534,13 +534,28 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def report(results: dict[str, Any]) -> str:
     """Return all results as Markdown."""
-    is_one = {"threads": 1, "precision": "float32"}
-    training = results["training"]
-    names = [name for name in training[0]["seconds"] if name != OURS]
-    others = [name for name in names if name != FLOOR]
-    main = [row for row in training if is_one.items() <= row.items()]
-    about = results["machine"]
+    training, about = results["training"], results["machine"]
+    others = [name for name in training[0]["seconds"] if name not in (OURS, FLOOR)]
+    head = [OURS, *others, f"{OURS} / {FLOOR}"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+
+    def cells(row: dict[str, Any], form: str) -> list[str]:
+        times = row["seconds"]
+        ratios = [ratio(times[name], times[OURS]) for name in others]
+        ratios.append(ratio(times[OURS], times[FLOOR]))
+        return [f"{statistics.median(times[OURS]):.3f} s", *map(form.format, ratios)]
+
+    with_spread = "{0.median:.2f} ({0.low:.2f} to {0.high:.2f})"
+    main = [
+        [str(row["batch size"]), str(len(row["seconds"][OURS])), *cells(row, with_spread)]
+        for row in training
+        if (row["threads"], row["precision"]) == (1, "float32")
+    ]
+    settings = [
+        [str(row[what]) for what in ("precision", "threads", "batch size", "epochs")]
+        + cells(row, "{0.median:.2f}")
+        for row in training
+    ]
     lines = [
         f"Measured on {about['processor']}, {about['cores']} cores, {about['system']}; "
         f"{versions}; BLAS {about['BLAS']}.",
@@ -548,31 +563,12 @@ def report(results: dict[str, Any]) -> str:
         f"**How many times as long as `{OURS}.train`** ({results['epochs']} epochs, float32, one "
         "thread; median of the turns, lowest and highest in brackets)",
         "",
+        *table(["batch", "turns", *head], main),
+        "",
+        "**The same for all settings** (medians)",
+        "",
+        *table(["precision", "threads", "batch", "epochs", *head], settings),
     ]
-
-    def cell(found: Ratio) -> str:
-        return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
-
-    rows = []
-    for row in main:
-        times = row["seconds"]
-        ours = f"{statistics.median(times[OURS]):.3f} s"
-        rows.append([str(row["batch size"]), str(len(times[OURS])), ours])
-        rows[-1] += [cell(ratio(times[name], times[OURS])) for name in others]
-        rows[-1].append(cell(ratio(times[OURS], times[FLOOR])))
-    lines += table(["batch", "turns", OURS, *others, f"{OURS} / {FLOOR}"], rows)
-    lines += ["", "**The same for all settings** (medians)", ""]
-    rows = []
-    for row in training:
-        times = row["seconds"]
-        rows.append([str(row[what]) for what in ("precision", "threads", "batch size", "epochs")])
-        rows[-1].append(f"{statistics.median(times[OURS]):.3f} s")
-        rows[-1] += [f"{ratio(times[name], times[OURS]).median:.2f}" for name in others]
-        rows[-1].append(f"{ratio(times[OURS], times[FLOOR]).median:.2f}")
-    lines += table(
-        ["precision", "threads", "batch", "epochs", OURS, *others, f"{OURS} / {FLOOR}"],
-        rows,
-    )
     growth = [
         (
             f"{row['examples']:,}",
