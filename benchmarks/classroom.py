@@ -1,13 +1,12 @@
 """Grade a class: how long it takes, and whether everybody gets the right points.
 
     python benchmarks/classroom.py                  a class of 100 on this machine's cores
-    python benchmarks/classroom.py --dask           and on two dask workers, one killed half-way
     python benchmarks/classroom.py --students 300   a class of 300
     python benchmarks/classroom.py --busy           while something else keeps all cores busy
     python benchmarks/classroom.py --mutants        every mutant loses the points of its mistake
 
 Of ten solutions eight are right, each in another style, and two are hostile or broken. The exit
-status is 1 if anybody gets other points than they must, or if the cluster's results differ.
+status is 1 if anybody gets other points than they must.
 """
 
 import argparse
@@ -20,13 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT / "grading"), str(PROJECT / "tests")]
 
-import dask_cluster  # noqa: E402
 import mutants  # noqa: E402
 import psutil  # noqa: E402
 import red_team  # noqa: E402
@@ -69,22 +67,16 @@ def hand_in(folder: Path, students: int) -> dict[str, int]:
     return points
 
 
-def grade(
-    folder: Path, output: Path, *more: str, half_way: Callable[[], None] | None = None
-) -> tuple[float, int]:
-    """Grade the class; return the seconds and the bytes that it took; do something half-way."""
-    start = time.perf_counter()
+def grade(folder: Path, output: Path) -> tuple[float, int]:
+    """Grade the class; return the seconds and the bytes that it took."""
+    start, memory = time.perf_counter(), 0
     script = PROJECT / "grading" / "grade.py"
-    line = [sys.executable, script, folder, "--output", output, "--seed", "1", *more]
-    half, memory = len(os.listdir(folder)) // 2, 0
+    line = [sys.executable, script, folder, "--output", output, "--seed", "1"]
     with subprocess.Popen(line) as process:
         while process.poll() is None:
             time.sleep(0.1)
             with contextlib.suppress(psutil.Error):
                 memory = max(memory, psutil.Process(process.pid).memory_info().rss)
-            if half_way and len(list(output.rglob("record.json"))) >= half:
-                half_way()
-                half_way = None
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, line)
     return time.perf_counter() - start, memory
@@ -135,32 +127,22 @@ def main(argv: list[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("--students", type=int, default=100, help="how many; default: 100")
-    add("--dask", action="store_true", help="on two dask workers too")
     add("--busy", action="store_true", help="while all cores are kept busy by something else")
     add("--mutants", action="store_true", help="the mutants in place of a class")
     arguments = parser.parse_args(argv)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        busy(os.cpu_count() if arguments.busy else 0),
-    ):
-        folder, local, far = (Path(name, part) for part in ("class", "local", "far"))
+    busy_cores = os.cpu_count() if arguments.busy else 0
+    with tempfile.TemporaryDirectory() as name, busy(busy_cores):
+        folder, output = Path(name, "class"), Path(name, "grades")
         if arguments.mutants:
-            wrong = grade_mutants(folder, local)
+            wrong = grade_mutants(folder, output)
             print("\n".join(wrong) or "every mutant lost the points of its mistake, and no others")
             return int(bool(wrong))
         folder.mkdir()
         points = hand_in(folder, arguments.students)
-        seconds, memory = grade(folder, local)
-        wrong = compare(local, points)
+        seconds, memory = grade(folder, output)
+        wrong = compare(output, points)
         print(f"{len(points)} students on {os.cpu_count()} cores: {seconds:.0f} s, ", end="")
         print(f"the grader's main process at most {memory / 2**20:.0f} MB")
-        if arguments.dask:
-            with dask_cluster.cluster(Path(name)) as (client, workers):
-                address = ["--dask", client.scheduler.address]
-                seconds, _ = grade(folder, far, *address, half_way=workers[0].kill)
-            same = (far / "grades.csv").read_bytes() == (local / "grades.csv").read_bytes()
-            wrong += [] if same else ["the cluster's results differ"]
-            print(f"on two dask workers, one of them killed half-way: {seconds:.0f} s")
     print("\n".join(wrong) or "everybody got the right points")
     return int(bool(wrong))
 
