@@ -954,16 +954,8 @@ def check_history_counts_every_example(nn: Any, rng: np.random.Generator) -> Non
     X, y = rng.standard_normal((N, D)), random_labels(rng, N)
     run = {"n_hidden": whole(rng, 2, 7), "epochs": 1}
     rows: list[tuple] = []
-    start, history = trained(
-        nn,
-        X,
-        y,
-        seed,
-        learning_rate=1e-12,
-        batch_size=size,
-        on_epoch=lambda *row: rows.append(row),
-        **run,
-    )
+    asked = {"learning_rate": 1e-12, "batch_size": size, "on_epoch": lambda *row: rows.append(row)}
+    start, history = trained(nn, X, y, seed, **asked, **run)
     assert len(rows) == 1, "on_epoch should be called once an epoch, without validation too"
     require_figures(nn, history, X, y, [start])
     run["epochs"] = epochs = whole(rng, 5, 9)  # in one batch, so that each step can be followed
@@ -992,15 +984,8 @@ def check_validation_is_watched_and_not_learned(nn: Any, rng: np.random.Generato
         y_new = np.abs(y[: len(X_new)] - wrong).astype(y.dtype)
         run["batch_size"] = size
         rows: list[tuple] = []
-        watched, history = trained(
-            nn,
-            X,
-            y,
-            seed,
-            validation=(X_new, y_new),
-            on_epoch=lambda *row, rows=rows: rows.append(row),
-            **run,
-        )
+        seen = {"validation": (X_new, y_new), "on_epoch": lambda *row, rows=rows: rows.append(row)}
+        watched, history = trained(nn, X, y, seed, **seen, **run)
         alone, _ = trained(nn, X, y, seed, **run)
         assert distance(watched, alone) < 1e-9, "watching should not change what is learned"
         figures = ("loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -1166,13 +1151,10 @@ def embedded_hands(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     pair = rng.choice(PAIRS)
     with np.load(PROJECT / "data" / "sign_digits.npz") as file:
         rows = np.isin(file["labels"], pair)
-        X, y, signers = (
-            file["dataset"][rows],
-            file["labels"][rows] == pair[1],
-            file["signers"][rows],
-        )
+        X, labels, signers = (file[key][rows] for key in ("dataset", "labels", "signers"))
+    y = (labels == pair[1]).astype(np.int8)
     known = np.isin(signers, rng.permutation(np.unique(signers))[:150])
-    return X[known], y[known].astype(np.int8), X[~known], y[~known].astype(np.int8)
+    return X[known], y[known], X[~known], y[~known]
 
 
 # Running them ---------------------------------------------------------------------------

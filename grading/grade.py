@@ -263,6 +263,8 @@ class Assignment(NamedTuple):
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+# What a submission would like to read.
+SOUGHT = ("nn_helpers.py", "grading/mutants.py", "grading/rubric.toml", "notebooks")
 NOTEBOOK_FILES = ("data/sign_digits.npz", "nn_figures.py", "nn_figures.js", "nn_figures.css")
 
 
@@ -287,7 +289,8 @@ def draw_hands(seed: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
     pair = rng.permutation(checks.PAIRS)[0]
     known = np.isin(labels, pair) & (signers < 150)  # enough, and quick
-    fresh_images, fresh_labels, _ = load_renderer().render_signers(100, seed)
+    renderer = checks.load_module(PROJECT / "data" / "render_hands.py")
+    fresh_images, fresh_labels, _ = renderer.render_signers(100, seed)
     # In random order: as rendered, every other picture shows the second digit.
     new = rng.permutation(np.flatnonzero(np.isin(fresh_labels, pair)))
     return (
@@ -296,11 +299,6 @@ def draw_hands(seed: int) -> tuple[np.ndarray, ...]:
         fresh_images[new],
         (fresh_labels[new] == pair[1]).astype(np.int8),
     )
-
-
-def load_renderer() -> types.ModuleType:
-    """Return data/render_hands.py as a module."""
-    return checks.load_module(PROJECT / "data" / "render_hands.py")
 
 
 @functools.cache
@@ -779,12 +777,6 @@ def canary(assignment: Assignment) -> dict[str, tuple[Work, Assignment]]:
     }
 
 
-def reference_files() -> tuple[Path, ...]:
-    """Return what a submission would like to read."""
-    names = ("nn_helpers.py", "grading/mutants.py", "grading/rubric.toml", "notebooks")
-    return tuple(PROJECT / name for name in names)
-
-
 def require_canary(results: dict[str, list[dict[str, Any]]]) -> None:
     """Raise ValueError unless the canary's points are what they must be."""
     points = {name: sum(r["points"] for r in result) for name, result in results.items()}
@@ -836,7 +828,8 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     }
     old = {at: at_path for at, at_path in pages.items() if not has_key(at_path, keys[at[0]])}
     if todo or old:
-        prove(trusted, (*reference_files(), *sorted(arguments.folder.resolve().iterdir())[:3]))
+        sought = [PROJECT / name for name in SOUGHT]
+        prove(trusted, (*sought, *sorted(arguments.folder.resolve().iterdir())[:3]))
         canaries = canary(assignment)
         require_canary(dict(in_parallel(grade, canaries.items(), 2, pool, "canary")))
     again = []
@@ -867,11 +860,8 @@ def page_name(name: str) -> str:
     """Return a name for a notebook's page that any disk takes."""
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
     stem = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(name).stem)
-    return (
-        f"{stem}.html"
-        if stem == Path(name).stem and len(stem) < 60
-        else f"{stem[:60]}-{digest}.html"
-    )
+    same = stem == Path(name).stem and len(stem) < 60
+    return f"{stem}.html" if same else f"{stem[:60]}-{digest}.html"
 
 
 def has_key(path: Path, key: str) -> bool:
@@ -957,11 +947,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--moodle", type=Path, metavar="CSV", help="grading worksheet exported by Moodle")
     add("--skip-notebooks", action="store_true", help="grade nn_helpers.py only")
     add("--dask", metavar="ADDRESS", help="of a dask scheduler, to grade on its workers")
-    add(
-        "--trust-submissions",
-        action="store_true",
-        help="run them WITHOUT a sandbox, with all your rights",
-    )
+    unsafe = "run them WITHOUT a sandbox, with all your rights"
+    add("--trust-submissions", action="store_true", help=unsafe)
     arguments = parser.parse_args(argv)
     tqdm.monitor_interval = 0  # a thread less, so that processes can be forked
     if not arguments.folder.is_dir():
