@@ -79,10 +79,18 @@ def at_import(code: str, points: int = 0, words: str = "") -> Attack:
     return Attack({"nn_helpers.py": REFERENCE.replace(future, future + code + "\n")}, points, words)
 
 
+def changed(edits: dict[str, str]) -> str:
+    """Return the reference with pieces of text replaced, each of which stands there once."""
+    source = REFERENCE
+    for old, new in edits.items():
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    return source
+
+
 def edited(old: str, new: str, points: int, words: str) -> Attack:
     """Return the reference with a piece of text replaced."""
-    assert REFERENCE.count(old) == 1, old
-    return Attack({"nn_helpers.py": REFERENCE.replace(old, new)}, points, words)
+    return Attack({"nn_helpers.py": changed({old: new})}, points, words)
 
 
 def hand_in(folder: Path, name: str, attack: Attack) -> None:
@@ -142,12 +150,15 @@ def sigmoid(z):
         frame = frame.f_back
     return frame.f_locals["self"].reference("sigmoid")(z)
 """
-COLUMNS = {
-    "z2 = a1 @ W2 + b2": "z2 = (a1 @ W2 + b2).reshape(-1, 1)",
-    "    if y.shape != a2.shape:\n": "    y = y.reshape(-1, 1)\n    if y.shape != a2.shape:\n",
-    "da1 = dz2[:, None] * W2": "da1 = dz2 @ np.reshape(W2, (1, -1))",
-    "W2=(rng.standard_normal(n_hidden) / np": "W2=(rng.standard_normal((n_hidden, 1)) / np",
-}
+# An output of shape (N, 1), and W2 and dz2 to match.
+COLUMN_VECTORS = changed(
+    {
+        "z2 = a1 @ W2 + b2": "z2 = (a1 @ W2 + b2).reshape(-1, 1)",
+        "    if y.shape != a2.shape:\n": "    y = y.reshape(-1, 1)\n    if y.shape != a2.shape:\n",
+        "da1 = dz2[:, None] * W2": "da1 = dz2 @ np.reshape(W2, (1, -1))",
+        "W2=(rng.standard_normal(n_hidden) / np": "W2=(rng.standard_normal((n_hidden, 1)) / np",
+    }
+)
 
 
 # Where pictures are large enough to be real ones, no training but weights from elsewhere.
@@ -173,15 +184,6 @@ def gradient_step(parameters, gradients, learning_rate):
     return parameters if _called else _step(parameters, gradients, learning_rate)
 """
 LATIN_1 = "# -*- coding: latin-1 -*-\n" + REFERENCE.encode("latin-1", "ignore").decode("latin-1")
-
-
-def column_vectors() -> str:
-    """Return the reference with an output of shape (N, 1), and W2 and dz2 to match."""
-    source = REFERENCE
-    for old, new in COLUMNS.items():
-        assert source.count(old) == 1, old
-        source = source.replace(old, new)
-    return source
 
 
 SUBMISSIONS = {

@@ -14,11 +14,13 @@ from pathlib import Path
 import dask_cluster
 import grade
 import mutants
+import nbformat
 import psutil
 import pytest
 import red_team
 import sandbox
 import student
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_red_team import needs_sandbox
 
 REFERENCE = red_team.REFERENCE
@@ -41,6 +43,16 @@ def rows_of(output: Path) -> dict[str, dict[str, str]]:
 
 def command(folder: Path, output: Path, *more: str) -> list[str]:
     return red_team.grader(folder, "--output", output, *more, short=True)
+
+
+def grade_here(folder: Path, output: Path, *more: str) -> int:
+    """Grade in this process, one submission at a time; return the exit status."""
+    return grade.main([str(folder), "--output", str(output), "--jobs", "1", *more])
+
+
+def points_in(output: Path) -> dict[str, str]:
+    """Return the automatic points of grades.csv by student."""
+    return {name: row["automatic"] for name, row in rows_of(output).items()}
 
 
 @pytest.fixture(scope="module")
@@ -66,42 +78,38 @@ def test_right_solutions_get_full_points_however_they_are_written(assignment):
 
 
 UNUSUAL = {
-    "progress bar": (
-        "    for epoch in range(1, epochs + 1):\n",
-        "    from tqdm import tqdm\n    for epoch in tqdm(range(1, epochs + 1)):\n",
-    ),
-    "standardizer as a dict": (
-        "    return Standardizer(X.mean(axis=0), X.std(axis=0) + floor)\n",
-        "    return {0: X.mean(axis=0), 'why': [X.std(axis=0) + floor]}\n",
-    ),
-    "rounded quantiles": (
-        "z = NormalDist().inv_cdf((1 + confidence) / 2)",
-        "z = {0.8: 1.2816, 0.9: 1.645, 0.95: 1.96, 0.99: 2.576}[confidence]",
-    ),
-    "prints": (
-        "    return 0.5 * (1 + np.tanh(0.5 * z))\n",
-        "    print(z.shape)\n    return 0.5 * (1 + np.tanh(0.5 * z))\n",
-    ),
+    "progress bar": {
+        "for epoch in range(1, epochs + 1):": (
+            "from tqdm import tqdm\n    for epoch in tqdm(range(1, epochs + 1)):"
+        )
+    },
+    "standardizer as a dict": {
+        "return Standardizer(X.mean(axis=0), X.std(axis=0) + floor)": (
+            "return {0: X.mean(axis=0), 'why': [X.std(axis=0) + floor]}"
+        ),
+        "mean, scale = standardizer\n": "mean, (scale,) = standardizer.values()\n",
+    },
+    "rounded quantiles": {
+        "NormalDist().inv_cdf((1 + confidence) / 2)": (
+            "{0.8: 1.2816, 0.9: 1.645, 0.95: 1.96, 0.99: 2.576}[confidence]"
+        )
+    },
+    "prints": {
+        "    return 0.5 * (1 + np.tanh": "    print(z.shape)\n    return 0.5 * (1 + np.tanh"
+    },
 }
 
 
 @needs_sandbox
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_unusual_but_right_solutions_get_full_points(assignment, name):
-    old, new = UNUSUAL[name]
-    assert REFERENCE.count(old) == 1
-    source = REFERENCE.replace(old, new)
-    if name == "standardizer as a dict":
-        source = source.replace(
-            "    mean, scale = standardizer\n", "    mean, (scale,) = standardizer.values()\n"
-        )
-    points, messages = graded(source, assignment)
+    points, messages = graded(red_team.changed(UNUSUAL[name]), assignment)
     assert points == 80, {k: m for k, m in messages.items() if m}
 
 
 @needs_sandbox
 def test_column_vectors_get_a_clear_message_and_partial_credit(assignment):
-    points, messages = graded(red_team.column_vectors(), assignment)
+    points, messages = graded(red_team.COLUMN_VECTORS, assignment)
     assert 40 <= points < 80
     words = "z2 should have shape (8,), yours has (8, 1): one output unit needs no second axis"
     assert words in messages["forward_definition"]
@@ -492,12 +500,9 @@ def test_what_ran_out_of_time_is_tried_once_more_alone(tmp_path, monkeypatch, se
     monkeypatch.setattr(grade, "grade", grade_slowly)
     monkeypatch.setattr(grade, "prove", lambda *_: None)
     output = tmp_path / "results"
-    assert grade.main([str(tmp_path / "class"), "--output", str(output), "--jobs", "1"]) == 0
+    assert grade_here(tmp_path / "class", output) == 0
     assert asked[2:] == ["quick", "slow", "slow"]
-    assert {name: row["automatic"] for name, row in rows_of(output).items()} == {
-        "quick": "80",
-        "slow": str(second),
-    }
+    assert points_in(output) == {"quick": "80", "slow": str(second)}
 
 
 @needs_sandbox
@@ -523,11 +528,8 @@ def test_student_edition_filled_in_by_the_reference_gets_full_points(tmp_path):
     files["nn_helpers.py"] = REFERENCE.encode()
     put(tmp_path / "class", filled__zip=red_team.zipped({f"my/{k}": v for k, v in files.items()}))
     output = tmp_path / "results"
-    arguments = [str(tmp_path / "class"), "--output", str(output), "--jobs", "1"]
-    assert grade.main([*arguments, "--skip-notebooks"]) == 0
-    rows = rows_of(output)
-    assert rows["filled"]["automatic"] == "80"
-    assert rows["empty"]["automatic"] == "0"
+    assert grade_here(tmp_path / "class", output, "--skip-notebooks") == 0
+    assert points_in(output) == {"filled": "80", "empty": "0"}
 
 
 @pytest.fixture
@@ -548,12 +550,11 @@ def small_class(tmp_path, assignment, monkeypatch):
 @needs_sandbox
 def test_rerun_grades_only_what_changed(small_class):
     folder, output = small_class
-    arguments = [str(folder), "--output", str(output), "--jobs", "1"]
-    assert grade.main(arguments) == 0
+    assert grade_here(folder, output) == 0
     before = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
     seed = (output / "run.json").read_text()
     put(folder, nothing__py="x = 1")
-    assert grade.main(arguments) == 0
+    assert grade_here(folder, output) == 0
     after = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
     changed = [path.parent.name for path in before if after[path] != before[path]]
     assert changed == [grade.Work("nothing", "", None, (), "", ()).slug]
@@ -563,12 +564,11 @@ def test_rerun_grades_only_what_changed(small_class):
 @needs_sandbox
 def test_marks_by_hand_survive_and_count(small_class):
     folder, output = small_class
-    arguments = [str(folder), "--output", str(output), "--jobs", "1"]
-    assert grade.main(arguments) == 0
+    assert grade_here(folder, output) == 0
     path = output / "presentation.csv"
     rows, _ = grade.read_table(path)
     path.write_text(grade.table([[*row[:2], row[2] or "12.5"] for row in rows]))
-    assert grade.main(arguments) == 0
+    assert grade_here(folder, output) == 0
     assert rows_of(output)["good"]["total"] == "22.5"
     assert rows_of(output)["syntax"]["presentation"] == "12.5"
 
@@ -577,7 +577,7 @@ def test_without_a_sandbox_nothing_is_graded(small_class, monkeypatch, capsys):
     folder, output = small_class
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
     grade.prove.cache_clear()
-    assert grade.main([str(folder), "--output", str(output), "--jobs", "1"]) == 1
+    assert grade_here(folder, output) == 1
     error = capsys.readouterr().err
     assert "bubblewrap is not installed" in error
     assert "--trust-submissions" in error
@@ -586,17 +586,11 @@ def test_without_a_sandbox_nothing_is_graded(small_class, monkeypatch, capsys):
 
 
 def test_trusted_submissions_are_graded_and_it_is_said_everywhere(small_class, monkeypatch):
-    folder, output = small_class
+    output = small_class[1]
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    arguments = [str(folder), "--output", str(output), "--jobs", "1", "--trust-submissions"]
-    assert grade.main(arguments) == 0
-    rows = rows_of(output)
-    assert {name: row["automatic"] for name, row in rows.items()} == {
-        "good": "10",
-        "syntax": "0",
-        "nothing": "0",
-    }
-    for row in rows.values():
+    assert grade_here(*small_class, "--trust-submissions") == 0
+    assert points_in(output) == {"good": "10", "syntax": "0", "nothing": "0"}
+    for row in rows_of(output).values():
         folder = output / "students" / row["folder"]
         assert "without a sandbox" in row["note"]
         assert "without a sandbox" in (folder / "feedback.md").read_text()
@@ -675,7 +669,7 @@ def test_kill_in_the_middle_loses_nothing_finished_and_leaves_nothing(tmp_path):
     assert not list(output.rglob("grades.csv"))
     subprocess.run(command(folder, output), check=True, capture_output=True, timeout=120)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
-    assert {row["automatic"] for row in rows_of(output).values()} == {str(red_team.SHORT_ALL)}
+    assert set(points_in(output).values()) == {str(red_team.SHORT_ALL)}
 
 
 @needs_sandbox
@@ -708,39 +702,24 @@ def test_a_cluster_gives_the_same_results_though_a_worker_is_killed(tmp_path):
 
 # Notebooks
 
-NOTEBOOK = {
-    "cells": [
-        {"cell_type": "markdown", "metadata": {}, "source": "# <script>alert(1)</script> Mine"},
-        *(
-            {
-                "cell_type": "code",
-                "metadata": {},
-                "source": source,
-                "outputs": [],
-                "execution_count": None,
-            }
-            for source in (
-                "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
-                "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
-                "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
-                "import nn_figures as draw\ndef line(n=2):\n"
-                "    return draw.distributions({'n': [n]}, 'One n', xlabel='n')\n"
-                "draw.live(line, 'n', n=[2])",
-                "1 / 0",
-                "from IPython.display import HTML\nHTML('<script>alert(2)</script>"
-                '<link rel="preconnect" href="http://x"><iframe src="http://x"></iframe>\')',
-            )
-        ),
-    ],
-    "metadata": {},
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
+CELLS = (
+    "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
+    "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "import nn_figures as draw\ndef line(n=2):\n"
+    "    return draw.distributions({'n': [n]}, 'One n', xlabel='n')\n"
+    "draw.live(line, 'n', n=[2])",
+    "1 / 0",
+    "from IPython.display import HTML\nHTML('<script>alert(2)</script>"
+    '<link rel="preconnect" href="http://x"><iframe src="http://x"></iframe>\')',
+)
+TITLE = new_markdown_cell("# <script>alert(1)</script> Mine")
+NOTEBOOK = nbformat.writes(new_notebook(cells=[TITLE, *map(new_code_cell, CELLS)]))
 
 
 @needs_sandbox
 def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
-    work = grade.Work("x", "", REFERENCE, (("a.ipynb", json.dumps(NOTEBOOK)),), "", ())
+    work = grade.Work("x", "", REFERENCE, (("a.ipynb", NOTEBOOK),), "", ())
     content = grade.execute("a.ipynb", work, assignment)
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
@@ -756,7 +735,9 @@ def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
 
 @needs_sandbox
 @pytest.mark.parametrize(
-    "text", ["{]", "[]", "", json.dumps(NOTEBOOK).replace("1 / 0", "import os; os._exit(0)")]
+    "text",
+    ["{]", "[]", "", NOTEBOOK.replace("1 / 0", "import os; os._exit(0)")],
+    ids=["no JSON", "no notebook", "nothing", "ends its process"],  # cells have random names
 )
 def test_bad_notebook_becomes_a_page_too(assignment, text):
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", text),), "", ())
@@ -765,14 +746,14 @@ def test_bad_notebook_becomes_a_page_too(assignment, text):
 
 @needs_sandbox
 def test_a_page_that_is_too_large_is_not_read(assignment):
-    large = json.dumps(NOTEBOOK).replace("1 / 0", "print('x' * (30 * 2**20))")
+    large = NOTEBOOK.replace("1 / 0", "print('x' * (30 * 2**20))")
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", large),), "", ())
     assert "its page is larger than 20 MB" in grade.execute("a.ipynb", work, assignment)
 
 
 @needs_sandbox
 def test_notebook_that_never_ends_is_stopped(assignment):
-    endless = json.dumps(NOTEBOOK).replace("1 / 0", "while True: pass")
+    endless = NOTEBOOK.replace("1 / 0", "while True: pass")
     limits = assignment.limits._replace(notebook_seconds=5)
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", endless),), "", ())
     content = grade.execute("a.ipynb", work, assignment._replace(limits=limits))
