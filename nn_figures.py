@@ -39,7 +39,7 @@ def symbol_table() -> pd.DataFrame:
     rows = [(name, *described, "", "") for name, described in LETTERS.items()]
     pattern = re.compile(r"Eq\. \((\d+)\): (.+?) [=≈←~] (.+) \| (.+) \| (.+)")
     for function in EQUATIONS:
-        for number, name, formula, shape, meaning in pattern.findall(function.__doc__):
+        for number, name, formula, shape, meaning in pattern.findall(function.__doc__ or ""):
             equation = f"({number}) {formula}"
             rows.append((name, shape, meaning, equation, function.__name__))
     columns = ["name in code", "shape", "meaning", "equation", "computed by"]
