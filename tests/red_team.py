@@ -210,7 +210,7 @@ SUBMISSIONS = {
     "daemon in a session of its own": sigmoid(
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)", "raised"
     ),
-    "1 GB of output": attack("for _ in range(1024):\n    print('x' * 2**20)", ALL),
+    "128 MB of output": attack("for _ in range(128):\n    print('x' * 2**20)", ALL),
     "full disk": sigmoid(
         "with open('/tmp/full', 'wb') as f:\n    while True:\n        f.write(bytes(2**24))",
         "OSError",
