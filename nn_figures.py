@@ -90,6 +90,7 @@ STYLE = {
     "figure.facecolor": "white",
 }
 DPI = 144
+GREY = {"cmap": "gray", "vmin": 0, "vmax": 255}  # how pictures of hands are drawn
 _drawing = threading.RLock()  # Matplotlib's style is one for all threads
 
 
@@ -210,7 +211,7 @@ def pictures(
     )
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     limit = np.abs(pictures).max()
-    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    look = GREY
     if units:
         look = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
     for axis in axes.flat:
@@ -602,8 +603,7 @@ def threshold(
     drawn = wrong[np.argsort(-np.abs(probability[wrong] - threshold))[:6]]
     sheet = np.full((6, nn.N_PIXELS), np.nan)  # always as many places, so nothing jumps
     sheet[: len(drawn)] = pictures[drawn]
-    look = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
-    below.imshow(_side_by_side(sheet, columns=6), **look)
+    below.imshow(_side_by_side(sheet, columns=6), interpolation="nearest", **GREY)
     for place, i in enumerate(drawn):
         said = f"{nn.DIGITS[y[i]]}: {probability[i]:.2f}"
         below.text(place * (nn.SIDE + 1) + nn.SIDE / 2, nn.SIDE + 6, said, ha="center")
@@ -639,9 +639,7 @@ def answer(picture: np.ndarray, answers: pd.Series, title: str, *, chosen: float
     """
     positive = nn.DIGITS[1]
     figure, (left, right) = _new_figure(7, 3.2, ncols=2, width_ratios=(1, 1.6))
-    left.imshow(
-        picture.reshape(nn.SIDE, nn.SIDE), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
-    )
+    left.imshow(picture.reshape(nn.SIDE, nn.SIDE), interpolation="nearest", **GREY)
     left.axis("off")
     right.plot(answers.index, answers, color=COLORS[0])
     said = answers[chosen]
@@ -773,8 +771,7 @@ def network(picture: np.ndarray, activations: nn.Activations) -> Figure:
     figure, axis = _new_figure(7, 3.3)
     axis.axis("off")
     axis.set(xlim=(-1, 101), ylim=(36, -8), aspect="equal")
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
-    axis.imshow(picture.reshape(nn.SIDE, nn.SIDE), interpolation="nearest", **grey)
+    axis.imshow(picture.reshape(nn.SIDE, nn.SIDE), interpolation="nearest", **GREY)
     column, ys = 14, np.arange(1, nn.SIDE, 5)
     xs = (column, 39, 64, 89)
     hidden = ys[: len(a1)]
@@ -784,7 +781,7 @@ def network(picture: np.ndarray, activations: nn.Activations) -> Figure:
             axis.plot(xs[1:3], [y, end], color="#BBBBBB", linewidth=0.7)
     for y in hidden:
         axis.plot(xs[2:], [y, 13.5], color="#BBBBBB", linewidth=0.7)
-    look = {"edgecolor": COLORS[3], "zorder": 2, **grey}
+    look = {"edgecolor": COLORS[3], "zorder": 2, **GREY}
     inputs = picture.reshape(nn.SIDE, nn.SIDE)[ys, column]
     axis.scatter(np.full(len(ys), column), ys, c=inputs, s=18, **{**look, "edgecolor": COLORS[1]})
     axis.scatter(np.full(len(ys), xs[1]), ys, c=inputs, s=250, marker="s", **look)

@@ -932,7 +932,7 @@ def train(
     return TrainingRun(parameters, history)
 
 
-# The settings of the course: what stands in the line above, for whoever needs them by name.
+# The settings of the course: the defaults of `train`, for whoever needs them by name.
 SETTINGS = {name: value for name, value in train.__kwdefaults__.items() if value is not None}
 
 
@@ -1374,13 +1374,14 @@ def _code(run: Callable) -> dict[str, Any]:
     for, in the module of `run` and in this one. So a function that no run uses doesn't count.
     """
     found: dict[str, Any] = {}
-    modules = [vars(sys.modules[name]) for name in {run.__module__, __name__}]
+    ours = (__name__, run.__module__)  # in this order: where both use a name, the run's counts
+    modules = [vars(sys.modules[name]) for name in ours]
     waiting: list[Any] = [run, _do_run]
     plain = (int, float, str, tuple, list, dict, np.ndarray)
     while waiting:
         value = waiting.pop()
         name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
-        if name in found or getattr(value, "__module__", "") not in {run.__module__, __name__}:
+        if name in found or getattr(value, "__module__", "") not in ours:
             continue
         try:
             found[name] = inspect.getsource(value)
@@ -1389,9 +1390,9 @@ def _code(run: Callable) -> dict[str, Any]:
         codes = [value.__code__] if inspect.isfunction(value) else []
         for code in codes:  # grows by the functions within
             codes += [c for c in code.co_consts if inspect.iscode(c)]
-            used = {n: m[n] for m in modules for n in code.co_names if n in m}
-            waiting += used.values()
-            found |= {n: value for n, value in used.items() if isinstance(value, plain)}
+            used = [(n, m[n]) for m in modules for n in code.co_names if n in m]
+            waiting += [value for _, value in used]
+            found |= {n: value for n, value in used if isinstance(value, plain)}
     return found
 
 

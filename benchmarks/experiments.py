@@ -24,6 +24,9 @@ SPLITS = 10
 # Photographs are another kind of picture than rendered hands: the floor, in grey levels, with
 # which photographs.py goes from one kind to the other.
 TRANSFER_FLOOR = 8.0
+# What a configuration leaves open is as the course has it. Each stored run says so, and a test
+# notices when the course has other settings or digits.
+COURSE = {**nn.SETTINGS, "negative": nn.DIGITS[0], "positive": nn.DIGITS[1]}
 
 
 def on_new_signers(
@@ -250,10 +253,7 @@ def main(argv: list[str] | None = None) -> int:
         store = nn.PROJECT / "build" / "experiments"
         table = nn.sweep(run, data, configurations, **options, store=store)
         tables.append(table.assign(experiment=name, pictures=pictures))
-    # What a configuration leaves open was as the course has it. Each run says so, and a test
-    # notices when the course has other settings or digits.
-    course = {**nn.SETTINGS, "negative": nn.DIGITS[0], "positive": nn.DIGITS[1]}
-    table = pd.concat(tables, ignore_index=True).fillna(course)
+    table = pd.concat(tables, ignore_index=True).fillna(COURSE)
     table.insert(0, "pictures", table.pop("pictures"))
     table.insert(0, "experiment", table.pop("experiment"))
     text = table.convert_dtypes().to_csv(index=False, lineterminator="\n")

@@ -266,14 +266,13 @@ def rendered_hands():
 
 
 def test_stored_table_holds_every_run_of_the_script_in_order():
-    course = {**nn.SETTINGS, "negative": nn.DIGITS[0], "positive": nn.DIGITS[1]}
     rows = stored_runs().itertuples()
     for name, pictures, _, _, configurations in experiments.experiments(None, None):
         for configuration in configurations:
             for split in range(experiments.SPLITS):
                 row = next(rows)
                 assert (row.experiment, row.pictures, row.split) == (name, pictures, split)
-                settings = {**course, **configuration}  # those of the course, as they are now
+                settings = {**experiments.COURSE, **configuration}
                 assert {key: getattr(row, key) for key in settings} == settings
                 assert 0 <= row.right <= row.test
     assert next(rows, None) is None
