@@ -864,9 +864,10 @@ def scatter(table: pd.DataFrame, title: str, *, unit: str, named: Sequence[str])
     axis.plot(*table.loc[named[0], [right, up]], "D", color=COLORS[1], markersize=9)
     for name in named:
         x, y = table.loc[name, [right, up]]
-        look = {"ha": "left", "va": "top"} if y < x else {"ha": "right", "va": "center"}
+        below = y < x - 0.05 * np.ptp(ends)  # clearly: names keep away from the diagonal
+        look = {"ha": "left", "va": "top"} if below else {"ha": "right", "va": "center"}
         look |= {"color": COLORS[1], "weight": "bold"} if name == named[0] else {"fontsize": 9}
-        shift = (5, -3) if y < x else (-5, 0)  # away from the diagonal
+        shift = (5, -3) if below else (-5, 0)
         axis.annotate(name, (x, y), shift, textcoords="offset points", **look)
     room = ends + np.array([-0.2, 0.1]) * np.ptp(ends)  # for the names
     axis.set(xlim=room, ylim=room)

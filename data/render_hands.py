@@ -2,9 +2,9 @@
 
 Each picture comes about like this. A skeleton of a right hand is posed by joint angles; the
 thumb is bent by inverse kinematics until its tip is where the digit wants it; the bones are
-strung with spheres; the spheres are turned to the camera, drawn into a z-buffer and lit. The
-result is what a photograph of the Sign Language Digits Dataset is once the hand is cut out: a
-hand on pure black, cropped to the hand, padded to a square, 28x28 grey levels.
+covered with flesh, turned to the camera, blended into one smooth surface and lit. The result is
+what a photograph of the Sign Language Digits Dataset is once the hand is cut out: a hand on pure
+black, cropped to the hand, padded to a square, 28x28 grey levels.
 
     python data/render_hands.py
 
@@ -12,18 +12,21 @@ Coordinates: the wrist is the origin, x points to the right (the thumb's side), 
 camera, which the palm faces. One unit is the distance from the wrist to the knuckle of the
 middle finger. Fingers come in the order index, middle, ring, pinky. Their joints are MCP (the
 knuckle), PIP, DIP and the tip; between them lie three bones, the phalanges. In array shapes, B
-counts hands and K the spheres of a hand.
+counts hands and J the joints of a chain of bones.
 
-The poses and sizes below began as textbook proportions and were fitted, by random search, to the
-photographs of the even-numbered signers alone. The spreads, and the choice among a handful of
-fits, were made by hand with results on all photographs in view. The spreads also aim at a 6 and
-an 8 being about as hard to tell apart as on photographs.
+The poses, sizes, spreads and lights below began as textbook proportions and were fitted, by an
+evolution strategy (CMA-ES; Hansen, N., 2016, arXiv:1604.00772), to the photographs of two thirds
+of the even-numbered signers. What is compared is how the pictures of each digit are distributed:
+by the maximum mean discrepancy (Gretton, A., et al., 2012, Journal of Machine Learning Research
+13, 723) of their pixels, of their details, and of measures such as brightness and area. Choices
+among fits were made by the other third. The odd-numbered signers had no part in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -36,30 +39,48 @@ from tqdm import tqdm
 import nn_helpers as nn
 
 SIDE = nn.SIDE  # pixels along an edge of a picture
-SUPERSAMPLING = 2  # cells of the z-buffer along an edge of a pixel
+SUPERSAMPLING = 2  # cells along an edge of a pixel
+CELLS = SIDE * SUPERSAMPLING  # along an edge of the picture while it is drawn
 SIGNERS_AT_ONCE = 10  # enough to keep NumPy busy, few enough to need little memory
 
 # --- The average hand, in units --------------------------------------------------------------
 
 KNUCKLES = np.array(
-    [[0.28, 0.90, 0.06], [0.08, 0.98, 0.05], [-0.11, 0.95, -0.06], [-0.28, 0.72, 0.01]]
+    [[0.30, 0.88, 0.01], [0.10, 0.97, 0.01], [-0.12, 0.89, 0.02], [-0.28, 0.73, -0.05]]
 )  # x, y, z of each finger's MCP
 PHALANGES = np.array(
-    [[0.41, 0.25, 0.20], [0.42, 0.29, 0.21], [0.40, 0.23, 0.18], [0.33, 0.18, 0.14]]
+    [[0.40, 0.24, 0.18], [0.41, 0.27, 0.18], [0.39, 0.25, 0.18], [0.29, 0.17, 0.17]]
 )  # lengths, from the knuckle outwards
-FINGER_RADII = np.array([0.111, 0.104, 0.116, 0.108])  # at the knuckle
-FINGER_TAPER = np.array([1.00, 0.96, 0.88, 0.78])  # radius at MCP, PIP, DIP, tip as a share of that
-THUMB_BASE = np.array([0.18, 0.14, 0.15])  # x, y, z of the joint near the wrist
-THUMB_BONES = np.array([0.38, 0.31, 0.29])  # lengths, from the base outwards
-THUMB_RADII = np.array([0.203, 0.194, 0.172, 0.102])  # at base, MCP, IP, tip
+FINGER_RADII = np.array([0.096, 0.113, 0.108, 0.094])[:, None] * np.array(
+    [1.01, 1.06, 0.91, 0.76]
+)  # at MCP, PIP, DIP, tip
+CARPALS = np.array(
+    [[0.13, 0.00, 0.00], [0.04, 0.00, 0.00], [-0.07, 0.00, 0.00], [-0.16, 0.00, 0.00]]
+)  # x, y, z of where the fingers' metacarpals begin
+THUMB_BASE = np.array([0.15, 0.18, 0.11])  # x, y, z of the joint near the wrist
+THUMB_BONES = np.array([0.39, 0.27, 0.28])  # lengths, from the base outwards
+THUMB_RADII = np.array([0.153, 0.160, 0.127, 0.102])  # at base, MCP, IP, tip
 THUMB_REST = np.array(
-    [[0.75, 0.80, 0.35], [0.25, 0.60, 0.30], [0.00, 1.00, 0.30]]
+    [[0.57, 0.74, 0.35], [0.70, 0.66, 0.27], [0.11, 0.98, 0.19]]
 )  # directions of its bones at rest
-WRIST_X = np.array([0.20, 0.07, -0.06, -0.18])  # where the strings of the palm start
-PALM_RADII = np.array([0.150, 0.150])  # at the wrist and at the knuckles
-FOREARM_X = np.array([-0.12, 0.02, 0.16])  # where the strings of the forearm start
-FOREARM_RADIUS = 0.150
+CARPAL_RADIUS = 0.126
+KNUCKLE_RADII = np.array([0.112, 0.132, 0.123, 0.110])
+WEB_LENGTH = 0.78  # of the thumb's web: how far up it goes, as a share
+WEB_THICKNESS = 0.87  # of its edge, as a share
+# Two pads lie on the palm: the thenar along the thumb's metacarpal, the heel along the pinky's.
+PAD_SPANS = np.array([[0.1, 0.6], [0.0, 0.6]])  # from where to where, as shares
+PAD_SHIFTS = np.array([[-0.05, 0.08, 0.00], [0.08, 0.06, 0.03]])  # x, y, z from there
+PAD_RADII = np.array([0.191, 0.216])
+FOREARM_X = np.array([-0.09, 0.00, 0.14])  # of three strands side by side
+FOREARM_RADIUS = 0.159
+FOREARM_NARROWING = 0.65  # x at its far end, as a share
 FOREARM_LENGTH = 2.5  # long enough to leave the photo at its lower edge
+
+# Tones: brightness beside the palm's. The forearm fades, as it turns away from the lamp.
+FINGER_TONE = 0.92
+THUMB_TONE = 0.90
+WRIST_TONE = 0.82
+FOREARM_TONE = 0.34  # at its far end
 
 # --- The ten signs ---------------------------------------------------------------------------
 
@@ -77,131 +98,170 @@ def _at(joint: str, *fingers: str) -> np.ndarray:
 class Sign(NamedTuple):
     """How a digit is signed; angles in degrees, lengths in units."""
 
-    flexion: tuple  # per finger: bend towards the palm at MCP, PIP, DIP
+    flexion: tuple  # per finger: bend towards the palm at MCP, PIP
     abduction: tuple  # per finger: tilt towards the thumb's side
     thumb_anchor: np.ndarray  # the joint that the tip of the thumb goes to
     thumb_offset: tuple  # where it goes from there: x, y, z
     view: tuple  # yaw, pitch, roll of the hand
+    wrist_bend: float  # sideways, the forearm towards the thumb's side
     height: float  # what the photo shows of hand and forearm
+    variation: float  # how differently people sign it, a factor on joints and view
 
 
 SIGNS = (
     Sign(  # 0: fingertips and thumb form an O, seen from the side
-        flexion=((38, 71, 2), (33, 81, 26), (36, 61, 70), (21, 25, 23)),
-        abduction=(3, 10, 3, 5),
+        flexion=((40, 47), (54, 59), (29, 65), (65, 66)),
+        abduction=(0, 11, 1, -7),
         thumb_anchor=_at("tip", "index", "middle"),
-        thumb_offset=(0.10, 0.10, 0.10),
-        view=(95, 0, -6),
-        height=1.71,
+        thumb_offset=(0.13, -0.04, 0.14),
+        view=(92, -10, -7),
+        wrist_bend=-11,
+        height=1.61,
+        variation=1.38,
     ),
     Sign(  # 1: thumb over the middle finger
-        flexion=((4, 6, 19), (92, 116, 63), (95, 94, 51), (81, 114, 63)),
-        abduction=(11, 4, 0, 5),
-        thumb_anchor=_at("DIP", "middle"),
-        thumb_offset=(-0.10, 0.08, 0.09),
-        view=(5, 10, -8),
-        height=2.04,
+        flexion=((-1, 10), (65, 96), (73, 66), (61, 81)),
+        abduction=(9, -2, 2, 0),
+        thumb_anchor=_at("PIP", "middle"),
+        thumb_offset=(-0.00, -0.12, 0.02),
+        view=(16, -11, -10),
+        wrist_bend=2,
+        height=1.84,
+        variation=1.14,
     ),
     Sign(  # 2: thumb over the ring finger
-        flexion=((20, 13, 20), (3, 0, 14), (86, 87, 30), (84, 106, 25)),
-        abduction=(19, 0, -9, -26),
-        thumb_anchor=_at("DIP", "ring"),
-        thumb_offset=(-0.09, 0.16, 0.13),
-        view=(15, 6, -10),
-        height=2.12,
+        flexion=((3, 15), (-10, 4), (73, 99), (81, 105)),
+        abduction=(11, -3, -6, -5),
+        thumb_anchor=_at("PIP", "ring"),
+        thumb_offset=(0.00, -0.14, 0.20),
+        view=(15, 3, -6),
+        wrist_bend=2,
+        height=1.91,
+        variation=0.91,
     ),
     Sign(  # 3: thumb stretched out
-        flexion=((17, 17, 57), (-10, 23, 23), (14, 90, 2), (89, 99, 36)),
-        abduction=(10, -10, 5, -4),
+        flexion=((13, 8), (-1, 6), (66, 102), (74, 99)),
+        abduction=(12, -6, -6, -2),
         thumb_anchor=_at("MCP", "index"),
-        thumb_offset=(0.78, 0.02, -0.12),
-        view=(1, 2, -7),
-        height=1.99,
+        thumb_offset=(0.62, -0.04, -0.03),
+        view=(-2, 12, -12),
+        wrist_bend=-8,
+        height=1.89,
+        variation=1.09,
     ),
     Sign(  # 4: thumb across the palm
-        flexion=((10, 35, 12), (19, 2, 6), (24, 0, 11), (-12, 37, 7)),
-        abduction=(15, -1, -9, -28),
-        thumb_anchor=_at("MCP", "middle"),
-        thumb_offset=(-0.19, -0.14, 0.18),
-        view=(8, -13, -6),
-        height=1.99,
+        flexion=((13, 2), (15, 7), (-2, 13), (-5, 5)),
+        abduction=(12, 0, -5, -19),
+        thumb_anchor=_at("MCP", "ring"),
+        thumb_offset=(0.06, -0.11, 0.20),
+        view=(4, 5, -5),
+        wrist_bend=8,
+        height=1.96,
+        variation=1.00,
     ),
     Sign(  # 5: thumb stretched out
-        flexion=((9, 29, 2), (-3, 16, 16), (-1, 41, 3), (-11, 6, 9)),
-        abduction=(10, -3, -12, -26),
+        flexion=((15, 11), (21, 2), (9, 25), (-10, 7)),
+        abduction=(12, -5, -4, -21),
         thumb_anchor=_at("MCP", "index"),
-        thumb_offset=(0.75, -0.05, 0.03),
-        view=(12, 3, -4),
-        height=2.06,
+        thumb_offset=(0.64, -0.07, 0.10),
+        view=(0, 5, -7),
+        wrist_bend=0,
+        height=1.90,
+        variation=0.97,
     ),
     Sign(  # 6: thumb touches the pinky
-        flexion=((4, 6, 36), (-4, 17, 18), (5, 13, 14), (24, 61, 27)),
-        abduction=(14, 5, -7, 3),
+        flexion=((1, 7), (17, 16), (14, 15), (56, 50)),
+        abduction=(13, -2, -6, 7),
         thumb_anchor=_at("tip", "pinky"),
-        thumb_offset=(0.06, 0.06, 0.10),
-        view=(14, -10, -6),
-        height=2.10,
+        thumb_offset=(0.04, 0.06, 0.12),
+        view=(8, 6, -6),
+        wrist_bend=4,
+        height=1.98,
+        variation=0.93,
     ),
     Sign(  # 7: thumb touches the ring finger
-        flexion=((2, 7, 16), (-3, 6, 13), (78, 116, 64), (0, 6, 5)),
-        abduction=(18, 5, 4, -23),
+        flexion=((1, 20), (4, 19), (57, 73), (-3, 7)),
+        abduction=(12, -2, 5, -19),
         thumb_anchor=_at("tip", "ring"),
-        thumb_offset=(-0.04, 0.07, 0.08),
-        view=(1, -2, -7),
-        height=2.12,
+        thumb_offset=(0.02, 0.05, 0.11),
+        view=(3, 2, -5),
+        wrist_bend=9,
+        height=1.96,
+        variation=0.91,
     ),
     Sign(  # 8: thumb touches the middle finger
-        flexion=((19, 2, 0), (58, 59, 39), (-10, 23, 18), (-3, 20, 34)),
-        abduction=(9, -6, -13, -32),
+        flexion=((6, 5), (65, 79), (12, 8), (-1, 1)),
+        abduction=(8, 3, -5, -21),
         thumb_anchor=_at("tip", "middle"),
-        thumb_offset=(0.03, 0.02, 0.10),
-        view=(12, -8, -4),
-        height=2.01,
+        thumb_offset=(0.02, 0.11, 0.08),
+        view=(0, 3, -5),
+        wrist_bend=0,
+        height=1.86,
+        variation=0.88,
     ),
     Sign(  # 9: thumb touches the index finger
-        flexion=((85, 104, 48), (16, 6, 21), (12, 34, 20), (-2, 21, 35)),
-        abduction=(12, -5, -11, -35),
+        flexion=((63, 69), (13, 8), (18, 22), (-4, 0)),
+        abduction=(5, -1, -2, -18),
         thumb_anchor=_at("tip", "index"),
-        thumb_offset=(-0.03, 0.06, 0.05),
-        view=(14, 2, -5),
-        height=2.13,
+        thumb_offset=(0.00, 0.01, 0.03),
+        view=(8, -7, -5),
+        wrist_bend=6,
+        height=1.96,
+        variation=0.94,
     ),
 )
+
+# --- What joints can do, in degrees ------------------------------------------------------------
+
+FLEXION_LIMITS = np.array([[-15.0, 0], [95, 115]])  # least and most, at MCP, PIP
+DIP_SHARE = 0.6  # a fingertip's joint follows the one before it
+ABDUCTION_LIMITS = np.array([-30.0, 30])
 
 # --- How signers and pictures differ: standard deviations ------------------------------------
 
 # Of a signer, as a share
-PALM_WIDTH_SD = 0.09
-FINGER_LENGTH_SD = 0.07  # all fingers together
-EACH_FINGER_LENGTH_SD = 0.025  # one finger against the others
-THICKNESS_SD = 0.08  # fingers, thumb and palm together
-THUMB_LENGTH_SD = 0.09
-SPREAD_SD = 0.10  # of the abduction
-WRIST_BEND_SD = 5.0  # degrees, sideways
+PALM_WIDTH_SD = 0.06
+FINGER_LENGTH_SD = 0.10  # all fingers together
+EACH_FINGER_LENGTH_SD = 0.02  # one finger against the others
+THICKNESS_SD = 0.12  # fingers, thumb and palm together
+THUMB_LENGTH_SD = 0.17
 # Of a picture
 STRAIGHT_BELOW = 40.0  # degrees at the PIP joint: straight fingers vary less
-STRAIGHT_FLEXION_SD, BENT_FLEXION_SD = 6.0, 9.0  # degrees per joint
-ABDUCTION_SD = 5.0  # degrees
-THUMB_OFFSET_SD = 0.05  # units
-HEIGHT_SD = 0.12  # as a share
+STRAIGHT_FLEXION_SD, BENT_FLEXION_SD = 3.5, 8.7  # degrees per joint
+FLEXION_SHARED = 0.3  # share of that variance which all fingers have together
+ABDUCTION_SD = 4.5  # degrees
+THUMB_OFFSET_SD = 0.08  # units
+HEIGHT_SD = 0.06  # as a share
 # Of both, and the share of the variance that is the signer's
-VIEW_SD = np.array([10.0, 8.5, 12.0])  # degrees: yaw, pitch, roll
+VIEW_SD = np.array([12.0, 10.0, 12.0])  # degrees: yaw, pitch, roll
 VIEW_SIGNER_SHARE = 0.4
-SKIN, SKIN_SD = 0.60, 0.08  # brightness: mean, standard deviation
-SKIN_SIGNER_SHARE = 0.7
-LIGHT_SD = np.array([0.3, 0.3, 0.0])  # of the direction
+SPREAD_SD = 7.0  # degrees: fingers fan out, by the shares in SPREAD
+SPREAD = np.array([1.0, 0.3, -0.4, -1.2])
+SPREAD_SIGNER_SHARE = 0.5
+WRIST_BEND_SD = 8.2  # degrees
+WRIST_BEND_SIGNER_SHARE = 0.5
+BRIGHTNESS, BRIGHTNESS_SD = 0.480, 0.043
+BRIGHTNESS_SIGNER_SHARE = 0.7
+LIGHT_SD = np.array([0.30, 0.70, 0.30])  # of the direction
 LIGHT_SIGNER_SHARE = 0.7
 
-# --- The light -------------------------------------------------------------------------------
+# --- Surface, light and camera ---------------------------------------------------------------
 
-LIGHT = np.array([-0.20, 0.12, 1.00])  # direction of the lamp
-AMBIENT = 0.15  # light that comes from everywhere, as a share
-NEARNESS_GAIN = 0.25  # brightness added per unit towards the camera, as a share
-OCCLUSION = 0.35  # brightness that the deepest hollows lose, as a share
-HOLLOW_DEPTH, HOLLOW_BLUR = 0.2, 4.0  # units that make a deepest hollow; its size, in cells
-NORMAL_BLUR = 0.8  # cells: smooths the beads away
-STEEPEST = 1.6  # limit on the slope of the surface: outlines do not go black
-UNSHARP, UNSHARP_BLUR = 0.5, 2.0  # strength; cells: phones sharpen their photographs
+SURFACE_BLEND = 0.064  # units: surfaces closer than that grow together
+OUTLINE_BLEND = 0.029  # units: so do outlines
+SKIRT = 6.7  # how steeply a surface falls beyond its outline
+MARGIN = 0.06  # units: what lies further outside an outline does not matter
+BACKGROUND = -0.6  # units: depth where there is no hand
+LIGHT = np.array([-0.33, 0.30, 1.00])  # direction of the lamp
+AMBIENT = 0.40  # light that comes from everywhere, as a share
+STEEPEST = 1.60  # limit that slopes approach: outlines do not go black
+HOLLOW_SIZES = 1.2, 4.0  # cells: creases, and the hollow of the hand
+HOLLOW_STRENGTHS = np.array([1.47, 0.65])  # darkening per unit of depth, as a share
+HOLLOW_LIMITS = -0.1, 0.4  # of that: ridges gain a little, hollows lose more
+RIM, RIM_WIDTH = 0.35, 0.030  # darkening at the outline, as a share; units
+SHARPNESS, SHARPNESS_SIZE = 0.40, 1.6  # phones sharpen their photographs; cells
+GRAIN, GRAIN_SIZE = 0.12, 0.7  # unevenness of skin and camera, as a share; cells
+DARKEST = 0.03  # brightness that a hand has at least
 
 
 class Hands(NamedTuple):
@@ -209,19 +269,18 @@ class Hands(NamedTuple):
 
     knuckles: np.ndarray  # (B, 4, 3)
     phalanges: np.ndarray  # (B, 4, 3)
-    finger_radii: np.ndarray  # (B, 4) at the knuckle
     thumb_bones: np.ndarray  # (B, 3)
-    thumb_radii: np.ndarray  # (B, 4)
-    palm_radii: np.ndarray  # (B, 2)
+    thickness: np.ndarray  # (B, 1) of the flesh, a factor
     flexion: np.ndarray  # (B, 4, 3)
     abduction: np.ndarray  # (B, 4)
     thumb_anchor: np.ndarray  # (B, 4, 4)
     thumb_offset: np.ndarray  # (B, 3)
-    wrist_bend: np.ndarray  # (B,)
+    wrist_bend: np.ndarray  # (B,) sideways, forearm towards the thumb's side
     view: np.ndarray  # (B, 3) yaw, pitch, roll
     height: np.ndarray  # (B,)
-    skin: np.ndarray  # (B,) brightness
+    brightness: np.ndarray  # (B,) of the whole hand
     light: np.ndarray  # (B, 3) direction of the lamp
+    grain: np.ndarray  # (B, CELLS, CELLS) unevenness of skin and camera
 
 
 def draw_hands(seed: int, first: int, last: int) -> Hands:
@@ -250,32 +309,33 @@ def draw_hands(seed: int, first: int, last: int) -> Hands:
         return np.array([getattr(sign, field) for sign in SIGNS] * len(generators), float)
 
     palm_width = 1 + PALM_WIDTH_SD * signer_noise(1)
-    thickness = 1 + THICKNESS_SD * signer_noise(1)
     finger_length = (
         1 + FINGER_LENGTH_SD * signer_noise(1, 1) + EACH_FINGER_LENGTH_SD * signer_noise(4, 1)
     )
+    variation = of_signs("variation")[:, None]
     flexion = of_signs("flexion")
     is_straight = flexion[..., [1]] < STRAIGHT_BELOW
-    flexion_sd = np.where(is_straight, STRAIGHT_FLEXION_SD, BENT_FLEXION_SD)
+    flexion_sd = variation[..., None] * np.where(is_straight, STRAIGHT_FLEXION_SD, BENT_FLEXION_SD)
+    together, apart = np.sqrt(FLEXION_SHARED), np.sqrt(1 - FLEXION_SHARED)
+    flexion += flexion_sd * (together * picture_noise(1, 2) + apart * picture_noise(4, 2))
+    flexion = np.clip(flexion, *FLEXION_LIMITS)
+    abduction = of_signs("abduction") + variation * ABDUCTION_SD * picture_noise(4)
+    abduction += SPREAD_SD * mixed_noise(SPREAD_SIGNER_SHARE, 1) * SPREAD
     return Hands(
         knuckles=KNUCKLES * np.insert(np.ones((len(palm_width), 1, 2)), 0, palm_width, axis=2),
         phalanges=PHALANGES * finger_length,
-        finger_radii=FINGER_RADII * thickness,
         thumb_bones=THUMB_BONES * (1 + THUMB_LENGTH_SD * signer_noise(1)),
-        thumb_radii=THUMB_RADII * thickness,
-        palm_radii=PALM_RADII * thickness,
-        flexion=flexion + flexion_sd * picture_noise(4, 3),
-        abduction=(
-            of_signs("abduction") * (1 + SPREAD_SD * signer_noise(1))
-            + ABDUCTION_SD * picture_noise(4)
-        ),
+        thickness=1 + THICKNESS_SD * signer_noise(1),
+        flexion=np.concatenate([flexion, DIP_SHARE * flexion[..., 1:]], axis=-1),
+        abduction=np.clip(abduction, *ABDUCTION_LIMITS),
         thumb_anchor=of_signs("thumb_anchor"),
-        thumb_offset=of_signs("thumb_offset") + THUMB_OFFSET_SD * picture_noise(3),
-        wrist_bend=WRIST_BEND_SD * signer_noise(),
-        view=of_signs("view") + VIEW_SD * mixed_noise(VIEW_SIGNER_SHARE, 3),
+        thumb_offset=of_signs("thumb_offset") + variation * THUMB_OFFSET_SD * picture_noise(3),
+        wrist_bend=of_signs("wrist_bend") + WRIST_BEND_SD * mixed_noise(WRIST_BEND_SIGNER_SHARE),
+        view=of_signs("view") + variation * VIEW_SD * mixed_noise(VIEW_SIGNER_SHARE, 3),
         height=of_signs("height") * (1 + HEIGHT_SD * picture_noise()),
-        skin=SKIN + SKIN_SD * mixed_noise(SKIN_SIGNER_SHARE),
+        brightness=BRIGHTNESS + BRIGHTNESS_SD * mixed_noise(BRIGHTNESS_SIGNER_SHARE),
         light=LIGHT + LIGHT_SD * mixed_noise(LIGHT_SIGNER_SHARE, 3),
+        grain=picture_noise(CELLS, CELLS),
     )
 
 
@@ -366,58 +426,62 @@ def thumb_joints(bones: np.ndarray, goal: np.ndarray) -> np.ndarray:
 # --- The flesh -------------------------------------------------------------------------------
 
 
-def string_spheres(
-    joints: np.ndarray, radii: np.ndarray, per_bone: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Place spheres along chains of bones.
+def with_flesh(
+    joints: np.ndarray, radii: np.ndarray | float, tones: np.ndarray | float
+) -> np.ndarray:
+    """Join joints (..., 3) with radii and tones (...): (..., 5), x, y, z, radius, tone."""
+    more = np.stack(np.broadcast_arrays(radii, tones, joints[..., 0])[:2], axis=-1)
+    return np.concatenate([joints, more], axis=-1)
+
+
+def build_hands(hands: Hands) -> list[np.ndarray]:
+    """Build hands from chains of bones, palm to the camera.
+
+    The palm is one sheet: the metacarpals of thumb and fingers, a band of flesh halfway between
+    each two of them (the first is the web of the thumb), the thenar pad and the heel of the hand.
 
     Parameters
     ----------
-    joints : (B, C, J, 3), C chains of J joints
-    radii : (B, C, J), the flesh around each joint; it tapers in between
-    per_bone : spheres along each bone
+    hands : B of them
 
     Returns
     -------
-    centres (B, K, 3) and radii (B, K), K = C * (J - 1) * per_bone
+    list of ndarray (B, J, 5)
+        Chains of J joints: x, y, z, the radius of the flesh around the joint, and its tone, a
+        factor on its brightness. From joint to joint all five change evenly.
     """
-    along = np.linspace(0, 1, per_bone)
-    spheres = np.concatenate([joints, radii[..., None]], axis=-1)
-    start, end = spheres[:, :, :-1, None], spheres[:, :, 1:, None]
-    spheres = (start + along[:, None] * (end - start)).reshape(len(joints), -1, 4)
-    return spheres[..., :3], spheres[..., 3]
-
-
-def with_midpoints(chains: np.ndarray) -> np.ndarray:
-    """Put a chain halfway between neighbours: (B, C, J, 3) to (B, 2 * C - 1, J, 3)."""
-    between = (chains[:, :-1] + chains[:, 1:]) / 2
-    filled = np.repeat(chains, 2, axis=1)[:, :-1]
-    filled[:, 1::2] = between
-    return filled
-
-
-def build_hands(hands: Hands) -> tuple[np.ndarray, np.ndarray]:
-    """Build hands from spheres, palm to the camera; returns centres (B, K, 3), radii (B, K)."""
     fingers = finger_joints(hands.knuckles, hands.phalanges, hands.flexion, hands.abduction)
     goal = np.einsum("bfj,bfjx->bx", hands.thumb_anchor, fingers) + hands.thumb_offset
+    thickness = hands.thickness
     thumb = thumb_joints(hands.thumb_bones, goal)
-    batch = len(fingers)
-    wrist = np.zeros((batch, 4, 3))
-    wrist[..., 0] = WRIST_X
-    palm = with_midpoints(np.stack([wrist, hands.knuckles], axis=2))
-    forearm = np.zeros((batch, 3, 2, 3))
-    forearm[..., 0] = FOREARM_X[:, None]
-    bend = np.radians(hands.wrist_bend)[:, None]
-    forearm[:, :, 1, 0] += FOREARM_LENGTH * np.sin(bend)
-    forearm[:, :, 1, 1] -= FOREARM_LENGTH * np.cos(bend)
-    parts = (
-        string_spheres(fingers, hands.finger_radii[..., None] * FINGER_TAPER, 6),
-        string_spheres(thumb[:, None], hands.thumb_radii[:, None], 6),
-        string_spheres(palm, np.repeat(hands.palm_radii[:, None], 7, axis=1), 8),
-        string_spheres(forearm, np.full((batch, 3, 2), FOREARM_RADIUS), 20),
-    )
-    centres, radii = zip(*parts, strict=True)
-    return np.concatenate(centres, axis=1), np.concatenate(radii, axis=1)
+    thumb = with_flesh(thumb, thickness * THUMB_RADII, THUMB_TONE)
+    fingers = with_flesh(fingers, thickness[..., None] * FINGER_RADII, FINGER_TONE)
+
+    carpals = np.broadcast_to(CARPALS, (len(thumb), 4, 3))
+    carpals = with_flesh(carpals, thickness * CARPAL_RADIUS, WRIST_TONE)
+    knuckles = with_flesh(hands.knuckles, thickness * KNUCKLE_RADII, 1)
+    lower = np.concatenate([thumb[:, :1], carpals], axis=1)
+    upper = np.concatenate([thumb[:, 1:2], knuckles], axis=1)
+    metacarpals = np.stack([lower, upper], axis=2)  # (B, 5, 2, 5), the thumb's first
+
+    between = (metacarpals[:, 1:] + metacarpals[:, :-1]) / 2
+    web = between[:, 0]
+    web[:, 1] = web[:, 0] + WEB_LENGTH * (web[:, 1] - web[:, 0])
+    web[:, 1, 3] *= WEB_THICKNESS
+
+    outer = metacarpals[:, [0, -1]]  # under the thenar pad and the heel
+    pads = outer[:, :, :1] + PAD_SPANS[..., None] * np.diff(outer, axis=2)
+    pads[..., :3] += PAD_SHIFTS[:, None]
+    pads[..., 3] = (thickness * PAD_RADII)[..., None]
+
+    bend = np.radians(hands.wrist_bend)
+    arm = FOREARM_LENGTH * np.stack([np.sin(bend), -np.cos(bend), 0 * bend], axis=1)
+    forearm = np.zeros((len(thumb), 3, 2, 3))
+    forearm[..., 0] = FOREARM_X[:, None] * [1, FOREARM_NARROWING]
+    forearm[:, :, 1] += arm[:, None]
+    forearm = with_flesh(forearm, FOREARM_RADIUS * thickness[..., None], [WRIST_TONE, FOREARM_TONE])
+    sheets = metacarpals, between, pads, forearm
+    return [thumb, *fingers.swapaxes(0, 1), *np.concatenate(sheets, axis=1).swapaxes(0, 1)]
 
 
 # --- The camera ------------------------------------------------------------------------------
@@ -428,13 +492,13 @@ def rotate(points: np.ndarray, view: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    points : (B, K, 3)
+    points : (B, J, 3)
     view : (B, 3), degrees: yaw turns the palm to the right, pitch tips the fingers away from
         the camera, roll turns the picture clockwise
 
     Returns
     -------
-    (B, K, 3)
+    (B, J, 3)
     """
     yaw, pitch, roll = np.radians(view).T[:, :, None]
     x, y, z = np.moveaxis(points, -1, 0)
@@ -444,67 +508,114 @@ def rotate(points: np.ndarray, view: np.ndarray) -> np.ndarray:
     return np.stack([x, y, z], axis=-1)
 
 
-def crop(
-    centres: np.ndarray, radii: np.ndarray, height: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def crop(chains: list[np.ndarray], height: np.ndarray) -> tuple[np.ndarray, ...]:
     """Find the square around each hand, from the hand's top to the photo frame's lower edge.
 
-    The box follows from the spheres, not from the pixels they will cover: it moves smoothly
-    with the pose, so that no last bit of a sum decides where a picture is cut.
+    The box follows from points along the bones, not from the pixels they will cover: it moves
+    smoothly with the pose, so that no last bit of a sum decides where a picture is cut.
 
     Parameters
     ----------
-    centres : (B, K, 3)
-    radii : (B, K)
+    chains : list of (B, J, 5)
     height : (B,), what the photo shows of hand and forearm
 
     Returns
     -------
     corner (B, 2), the square's left and upper edge; side (B,); bottom (B,), the frame's edge
     """
-    x, y = centres[..., 0], centres[..., 1]
+    share = np.linspace(0, 1, 25)[:, None]
+    points = [c[:, :-1, None] + share * np.diff(c, axis=1)[:, :, None] for c in chains]
+    points = np.concatenate([p.reshape(len(height), -1, 5) for p in points], axis=1)
+    x, y, _, radii, _ = np.moveaxis(points, -1, 0)
     top = (y + radii).max(axis=1)
     bottom = top - height
     below = np.maximum(bottom[:, None] - y, 0)
-    visible = below < radii
     reach = np.sqrt(np.maximum(radii**2 - below**2, 0))  # half the width of what is visible
-    left = np.where(visible, x - reach, np.inf).min(axis=1)
-    right = np.where(visible, x + reach, -np.inf).max(axis=1)
+    left = np.where(reach > 0, x - reach, np.inf).min(axis=1)
+    right = np.where(reach > 0, x + reach, -np.inf).max(axis=1)
     side = np.maximum(right - left, height)
     corner = np.stack([left + right - side, top + bottom + side], axis=1) / 2
     return corner, side, bottom
 
 
-def z_buffer(centres: np.ndarray, radii: np.ndarray, cells: int) -> np.ndarray:
-    """Draw spheres into z-buffers: each cell keeps the depth of what is nearest.
+# --- The surface -----------------------------------------------------------------------------
 
-    It takes one sphere of all B hands at a time, in the smallest patch of cells that holds it.
+
+def bone_surface(
+    start: list[float], end: list[float], x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the surface of the flesh around one bone: a capsule that tapers.
 
     Parameters
     ----------
-    centres : (B, K, 3), in cells: x to the right, y down, z towards the camera
-    radii : (B, K), in cells
+    start, end : x, y, z, radius, tone
+    x : (W,), y : (H, 1), where to look
 
     Returns
     -------
-    (B, cells, cells), minus infinity where there is nothing
+    height, within, tone : (H, W)
+        The nearest z; how far inside the outline a place is, negative outside; the tone. Beyond
+        the outline the height goes on, steeply downwards.
     """
-    depth = np.full((len(centres), cells, cells), -np.inf)
-    hand = np.arange(len(centres))[:, None, None]
+    x0, y0, z0, radius0, tone0 = start
+    dx, dy, dz, d_radius, d_tone = (b - a for a, b in zip(start, end, strict=True))
+    x, y = x - x0, y - y0
+    length = np.hypot(dx, dy) + 1e-6  # of the bone in the picture
+    nearest = x * (dx / length**2) + y * (dy / length**2)  # 0 at its start, 1 at its end
+    aside = (x * (dy / length) - y * (dx / length)) ** 2
+    # A bone that points to the camera shows the flesh around a joint further on.
+    chord = np.sqrt(np.maximum((radius0 + d_radius / 2) ** 2 - aside, 0))
+    along = nearest + chord * (dz / length / np.hypot(length, dz))
+    along = np.minimum(np.maximum(along, 0), 1)
+    radius = radius0 + along * d_radius
+    bulge = radius**2 - aside - ((nearest - along) * length) ** 2
+    within = bulge / (2 * radius)
+    height = z0 + along * dz + np.sqrt(np.maximum(bulge, 0)) + SKIRT * np.minimum(within, 0)
+    return height, within, tone0 + along * d_tone
 
-    def patch_of(centre: np.ndarray, radius: np.ndarray, width: int) -> np.ndarray:
-        first = np.clip(np.floor(centre - radius), 0, cells - width).astype(int)
-        return first[:, None] + np.arange(width)
 
-    for (x, y, z), radius in zip(centres.transpose(1, 2, 0), radii.T, strict=True):
-        width = min(int(np.ceil(2 * radius.max())) + 1, cells)
-        rows, columns = patch_of(y, radius, width), patch_of(x, radius, width)
-        dy, dx = rows + 0.5 - y[:, None], columns + 0.5 - x[:, None]
-        bulge = (radius[:, None] ** 2 - dy**2)[:, :, None] - (dx**2)[:, None, :]
-        near = np.where(bulge > 0, z[:, None, None] + np.sqrt(np.maximum(bulge, 0)), -np.inf)
-        patch = hand, rows[:, :, None], columns[:, None, :]
-        depth[patch] = np.maximum(depth[patch], near)
-    return depth
+def surface(chains: list[np.ndarray], zoom: float) -> np.ndarray:
+    """Cover one hand with a smooth skin.
+
+    Along a chain the nearest bone counts. Between chains heights h are blended by a soft
+    maximum, k log Σ exp(h / k): it is the nearest one where others are far behind, and fills the
+    groove where two meet. Outlines are blended the same way, so that fingers grow out of the palm
+    with webs between them.
+
+    Parameters
+    ----------
+    chains : list of (J, 5), in cells: x to the right, y down, z towards the camera
+    zoom : cells per unit
+
+    Returns
+    -------
+    (3, CELLS, CELLS)
+        The depth; how far inside the outline a cell is, negative outside, both in cells; the tone
+    """
+    centre = np.arange(CELLS) + 0.5
+    softness, edge, margin = zoom * SURFACE_BLEND, zoom * OUTLINE_BLEND, zoom * MARGIN
+    tiny = np.finfo(float).tiny  # so that there is a logarithm where there is nothing
+    nearness, outline, tones = np.full((3, CELLS, CELLS), tiny)
+
+    for chain in chains:
+        reach = chain[:, 3:4] + margin
+        low = np.floor((chain[:, :2] - reach).min(axis=0)).clip(0, CELLS).astype(int)
+        high = np.ceil((chain[:, :2] + reach).max(axis=0)).clip(0, CELLS).astype(int)
+        columns, rows = map(slice, low.tolist(), high.tolist())
+        x, y = centre[columns], centre[rows, None]
+        bones = itertools.pairwise(chain.tolist())
+        height, within, tone = bone_surface(*next(bones), x, y)
+        for start, end in bones:
+            next_height, next_within, next_tone = bone_surface(start, end, x, y)
+            tone = np.where(next_height > height, next_tone, tone)
+            height = np.maximum(height, next_height)
+            within = np.maximum(within, next_within)
+        weight = np.exp(height / softness)
+        nearness[rows, columns] += weight
+        tones[rows, columns] += weight * tone
+        outline[rows, columns] += np.exp(within / edge)
+    depth = np.maximum(softness * np.log(nearness), zoom * BACKGROUND)
+    return np.stack([depth, edge * np.log(outline), tones / nearness])
 
 
 # --- The light -------------------------------------------------------------------------------
@@ -512,15 +623,11 @@ def z_buffer(centres: np.ndarray, radii: np.ndarray, cells: int) -> np.ndarray:
 
 def blur(images: np.ndarray, sigma: float) -> np.ndarray:
     """Blur images (B, H, W) by a Gaussian of sigma cells, black beyond the edges."""
-    reach = int(np.ceil(3 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
-    for _ in range(2):  # down the columns, turned over, down the columns again
-        padded = np.pad(images, [(0, 0), (reach, reach), (0, 0)])
-        n_rows = images.shape[1]
-        images = sum(weight * padded[:, k : k + n_rows] for k, weight in enumerate(kernel))
-        images = images.swapaxes(1, 2)
-    return images
+    n_cells = images.shape[1]
+    distance = np.arange(n_cells) - np.arange(n_cells)[:, None]
+    kernel = np.exp(-0.5 * (distance / sigma) ** 2)
+    kernel /= kernel[n_cells // 2].sum()
+    return kernel @ images @ kernel
 
 
 def masked_blur(images: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
@@ -529,63 +636,54 @@ def masked_blur(images: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarra
     return np.where(mask, blur(np.where(mask, images, 0), sigma) / np.where(mask, weight, 1), 0)
 
 
-def min_mod_slope(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Find the slope of depth maps (B, H, W) down the columns.
-
-    Of the differences to both neighbours the smaller one counts, and none where their signs
-    differ (min-mod): no slope leaps across an outline.
-    """
-    both = mask[:, 1:] & mask[:, :-1]
-    step = np.pad(np.where(both, np.diff(depth, axis=1), 0), [(0, 0), (1, 1), (0, 0)])
-    before, after = step[:, :-1], step[:, 1:]
-    smaller = np.minimum(np.abs(before), np.abs(after))
-    return np.where(before * after > 0, np.sign(before) * smaller, 0)
-
-
-def facing_light(depth: np.ndarray, mask: np.ndarray, light: np.ndarray) -> np.ndarray:
+def facing_light(depth: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Find how much the surfaces face the lamp.
 
     Parameters
     ----------
-    depth, mask : (B, H, W), in cells
+    depth : (B, H, W), in cells
     light : (B, 3), direction of the lamp
 
     Returns
     -------
     (B, H, W), the cosine of the angle between the surface's normal and the lamp, at least 0
     """
-    smooth = masked_blur(depth, mask, NORMAL_BLUR)
-    down = min_mod_slope(smooth, mask)
-    right = min_mod_slope(smooth.swapaxes(1, 2), mask.swapaxes(1, 2)).swapaxes(1, 2)
-    limit = np.minimum(1, STEEPEST / np.maximum(np.hypot(right, down), STEEPEST))
+    down, right = np.gradient(depth, axis=(1, 2))
+    limit = STEEPEST / np.hypot(STEEPEST, np.hypot(right, down))
     down, right = down * limit, right * limit
     x, y, z = (light / np.linalg.norm(light, axis=1, keepdims=True)).T[:, :, None, None]
     towards = z - right * x + down * y  # y points up, rows go down
     return np.maximum(towards / np.sqrt(1 + right**2 + down**2), 0)
 
 
-def shade(depth: np.ndarray, side: np.ndarray, skin: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Light the surfaces in z-buffers.
+def shade(
+    depth: np.ndarray, inside: np.ndarray, tone: np.ndarray, zoom: np.ndarray, hands: Hands
+) -> np.ndarray:
+    """Light surfaces and photograph them.
 
     Parameters
     ----------
-    depth : (B, H, W), in cells
-    side : (B,), the picture's edge in units
-    skin : (B,), brightness
-    light : (B, 3), direction of the lamp
+    depth, inside, tone : (B, H, W), as `surface` returns them
+    zoom : (B,), cells per unit
+    hands : B of them
 
     Returns
     -------
-    (B, H, W), brightness from 0 to about 1, exactly 0 where there is no hand
+    (B, H, W), brightness from 0 to 1, exactly 0 where there is no hand
     """
-    mask = np.isfinite(depth)
-    depth = np.where(mask, depth, 0)
-    units = depth * (side / depth.shape[1])[:, None, None]
-    lit = AMBIENT + (1 - AMBIENT) * facing_light(depth, mask, light)
-    hollow = np.clip((masked_blur(units, mask, HOLLOW_BLUR) - units) / HOLLOW_DEPTH, 0, 1)
-    image = skin[:, None, None] * lit * (1 + NEARNESS_GAIN * units) * (1 - OCCLUSION * hollow)
-    sharpened = image + UNSHARP * (image - masked_blur(image, mask, UNSHARP_BLUR))
-    return np.where(mask, np.clip(sharpened, 0.5 * image, 1), 0)
+    mask = inside > 0
+    zoom = zoom[:, None, None]
+    image = tone * (AMBIENT + (1 - AMBIENT) * facing_light(depth, hands.light))
+    for size, strength in zip(HOLLOW_SIZES, HOLLOW_STRENGTHS, strict=True):
+        hollow = (masked_blur(depth, mask, size) - depth) / zoom
+        image *= 1 - np.clip(strength * hollow, *HOLLOW_LIMITS)
+    image *= 1 - RIM * np.exp(-np.maximum(inside, 0) / (RIM_WIDTH * zoom))
+    image += SHARPNESS * (image - masked_blur(image, mask, SHARPNESS_SIZE))
+    image *= mask * (1 + GRAIN * blur(hands.grain, GRAIN_SIZE))
+    image = np.maximum(image, 0)
+    # A camera sets the exposure so that the hand is about as bright whatever the light.
+    mean = image.sum(axis=(1, 2)) / mask.sum(axis=(1, 2))
+    return np.clip(image * (hands.brightness / mean)[:, None, None], DARKEST * mask, 1)
 
 
 # --- The pictures ----------------------------------------------------------------------------
@@ -593,17 +691,20 @@ def shade(depth: np.ndarray, side: np.ndarray, skin: np.ndarray, light: np.ndarr
 
 def photograph(hands: Hands) -> np.ndarray:
     """Build, turn, crop, draw, light and shrink hands; returns (B, 784) uint8."""
-    centres, radii = build_hands(hands)
-    centres = rotate(centres, hands.view)
-    corner, side, bottom = crop(centres, radii, hands.height)
-    cells = SIDE * SUPERSAMPLING
-    zoom = (cells / side)[:, None]
-    across = (centres[..., 0] - corner[:, :1]) * zoom
-    down = (corner[:, 1:] - centres[..., 1]) * zoom
-    depth = z_buffer(np.stack([across, down, centres[..., 2] * zoom], axis=-1), radii * zoom, cells)
-    edge = (corner[:, 1:] - bottom[:, None]) * zoom
-    depth[np.arange(cells) + 0.5 > edge] = -np.inf  # the forearm ends at the frame's edge
-    image = shade(depth, side, hands.skin, hands.light)
+    chains = build_hands(hands)
+    for chain in chains:
+        chain[..., :3] = rotate(chain[..., :3], hands.view)
+    corner, side, bottom = crop(chains, hands.height)
+    zoom = CELLS / side
+    for chain in chains:
+        chain[..., :2] = (chain[..., :2] - corner[:, None]) * [1, -1]
+        chain[..., :4] *= zoom[:, None, None]
+    surfaces = [surface([chain[k] for chain in chains], scale) for k, scale in enumerate(zoom)]
+    depth, inside, tone = np.stack(surfaces, axis=1)
+    frame = (corner[:, 1] - bottom) * zoom  # the forearm ends at the frame's lower edge
+    below = np.arange(CELLS) + 0.5 > frame[:, None]
+    inside = np.where(below[:, :, None], -1, inside)
+    image = shade(depth, inside, tone, zoom, hands)
     image = image.reshape(-1, SIDE, SUPERSAMPLING, SIDE, SUPERSAMPLING).mean(axis=(2, 4))
     return np.rint(255 * image).astype(np.uint8).reshape(-1, SIDE * SIDE)
 
