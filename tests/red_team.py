@@ -198,7 +198,7 @@ SUBMISSIONS = {
     "hang at import": at_import("import time\ntime.sleep(1000)", words="longer than"),
     "50 GB": sigmoid("return np.ones(50 * 2**27) * z", "MemoryError"),
     "memory bit by bit": sigmoid(
-        "hoard = []\nwhile True:\n    hoard.append(bytearray(2**24))", "MemoryError"
+        "hoard = []\nwhile True:\n    hoard.append(bytes(2**24))", "MemoryError"
     ),
     "fork bomb": sigmoid("import os\nwhile True:\n    os.fork()", "PermissionError"),
     "threads": sigmoid(
