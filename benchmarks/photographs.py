@@ -73,6 +73,12 @@ def first_signers(data: nn.SignDigits, n_pictures: int) -> nn.SignDigits:
     return nn.SignDigits(*(array[kept] for array in data))
 
 
+def accuracy_of(hits: np.ndarray) -> dict[str, float]:
+    """Return the share of hits, its 95 % interval, and how many were counted."""
+    low, high = nn.wilson_interval(int(hits.sum()), len(hits))
+    return {"accuracy": hits.mean(), "low": low, "high": high, "n": len(hits)}
+
+
 def transfer_hits(rendered: nn.SignDigits, photographs: nn.SignDigits) -> dict[str, np.ndarray]:
     """Train on rendered hands alone; return which photographs each classifier gets right.
 
@@ -115,13 +121,8 @@ def told_apart_table(rendered: nn.SignDigits, photographs: nn.SignDigits) -> pd.
     standardizer = nn.fit_standardizer(images[known], TRANSFER_FLOOR)
     machine = SVC(**MACHINE).fit(nn.standardize(images[known], standardizer), is_photograph[known])
     hits = machine.predict(nn.standardize(images[~known], standardizer)) == is_photograph[~known]
-    rows = []
-    for digit in ("all", *range(10)):
-        chosen = hits if digit == "all" else hits[labels[~known] == digit]
-        low, high = nn.wilson_interval(int(chosen.sum()), len(chosen))
-        row = {"digit": digit, "accuracy": chosen.mean(), "low": low, "high": high}
-        rows.append({**row, "n": len(chosen)})
-    return pd.DataFrame(rows)
+    by_digit = {"all": hits, **{d: hits[labels[~known] == d] for d in range(10)}}
+    return pd.DataFrame([{"digit": d, **accuracy_of(chosen)} for d, chosen in by_digit.items()])
 
 
 def transfer_table(rendered: nn.SignDigits, photographs: nn.SignDigits) -> pd.DataFrame:
@@ -134,17 +135,7 @@ def transfer_table(rendered: nn.SignDigits, photographs: nn.SignDigits) -> pd.Da
     for name, hits in transfer_hits(rendered, photographs).items():
         signers = signers_of_two if len(hits) == len(signers_of_two) else photographs.signers
         for group, chosen in {"all": hits, "odd-numbered": hits[signers % 2 == 1]}.items():
-            low, high = nn.wilson_interval(int(chosen.sum()), len(chosen))
-            rows.append(
-                {
-                    "classifier": name,
-                    "signers": group,
-                    "accuracy": chosen.mean(),
-                    "low": low,
-                    "high": high,
-                    "n": len(chosen),
-                }
-            )
+            rows.append({"classifier": name, "signers": group, **accuracy_of(chosen)})
     return pd.DataFrame(rows)
 
 

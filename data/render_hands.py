@@ -14,12 +14,13 @@ middle finger. Fingers come in the order index, middle, ring, pinky. Their joint
 knuckle), PIP, DIP and the tip; between them lie three bones, the phalanges. In array shapes, B
 counts hands and J the joints of a chain of bones.
 
-The poses, sizes, spreads and lights below began as textbook proportions and were fitted, by an
-evolution strategy (CMA-ES; Hansen, N., 2016, arXiv:1604.00772), to the photographs of two thirds
+The poses, sizes, spreads and lights below began near an older fit and were searched by an
+evolution strategy (CMA-ES; Hansen, N., 2016, arXiv:1604.00772), on the photographs of two thirds
 of the even-numbered signers. What is compared is how the pictures of each digit are distributed:
 by the maximum mean discrepancy (Gretton, A., et al., 2012, Journal of Machine Learning Research
 13, 723) of their pixels, of their details, and of measures such as brightness and area. Choices
-among fits were made by the other third. The odd-numbered signers had no part in it.
+among fits, and the last spreads, were made by hand on even-numbered signers alone. README.md
+beside this file says what part the odd-numbered ones had.
 """
 
 from __future__ import annotations
@@ -299,11 +300,13 @@ def draw_hands(seed: int, first: int, last: int) -> Hands:
         """Draw one standard normal array per picture."""
         return np.concatenate([rng.standard_normal((10, *shape)) for rng in generators])
 
+    def mix(share: float, common: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Mix noise of variance 1 so that the common part has this share of the variance."""
+        return np.sqrt(share) * common + np.sqrt(1 - share) * own
+
     def mixed_noise(signer_share: float, *shape: int) -> np.ndarray:
         """Draw noise with variance 1, of which the signer has this share."""
-        return np.sqrt(signer_share) * signer_noise(*shape) + np.sqrt(
-            1 - signer_share
-        ) * picture_noise(*shape)
+        return mix(signer_share, signer_noise(*shape), picture_noise(*shape))
 
     def of_signs(field: str) -> np.ndarray:
         return np.array([getattr(sign, field) for sign in SIGNS] * len(generators), float)
@@ -316,8 +319,7 @@ def draw_hands(seed: int, first: int, last: int) -> Hands:
     flexion = of_signs("flexion")
     is_straight = flexion[..., [1]] < STRAIGHT_BELOW
     flexion_sd = variation[..., None] * np.where(is_straight, STRAIGHT_FLEXION_SD, BENT_FLEXION_SD)
-    together, apart = np.sqrt(FLEXION_SHARED), np.sqrt(1 - FLEXION_SHARED)
-    flexion += flexion_sd * (together * picture_noise(1, 2) + apart * picture_noise(4, 2))
+    flexion += flexion_sd * mix(FLEXION_SHARED, picture_noise(1, 2), picture_noise(4, 2))
     flexion = np.clip(flexion, *FLEXION_LIMITS)
     abduction = of_signs("abduction") + variation * ABDUCTION_SD * picture_noise(4)
     abduction += SPREAD_SD * mixed_noise(SPREAD_SIGNER_SHARE, 1) * SPREAD
