@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent
 SIDE = 28
 N_PIXELS = SIDE * SIDE
+# Where each pixel is, from the middle of the picture: right + 1j · down.
+PLACES = ((np.arange(SIDE) + 1j * np.arange(SIDE)[:, None]) - (1 + 1j) * (SIDE - 1) / 2).ravel()
+PLACES = PLACES.astype(np.complex64)
 DIGITS = (6, 8)  # the two of the course: the first is class 0, the second is class 1
 
 
@@ -295,7 +298,7 @@ def split_by_signer(
     ----------
     signers : ndarray of int, shape (N,), or None
         Who shows each picture. With None, signers can't be kept apart: a warning says so,
-        and each class is split instead.
+        and each class is split instead. What `find_copies` returns keeps copies together.
     test_fraction : float
         The share of pictures that the test part should get, between 0 and 1. Signers are
         drawn one after the other, and drawing stops where the share comes nearest to it.
@@ -327,8 +330,9 @@ def split_by_signer(
         raise ValueError(f"among must hold row numbers, got {rows.dtype}")
     if signers is None:
         warnings.warn(
-            "These pictures do not name their signers: the split can't keep a signer on one "
-            "side, so it splits each class instead.",
+            "These pictures do not name their signers, so each class is split at random, and "
+            "copies of one picture may come to stand on both sides; find_copies(X, y) finds groups "
+            "of copies that can stand for the signers.",
             stacklevel=2,
         )
         return _split_by_class(rows, y[rows], test_fraction, rng)
@@ -415,10 +419,7 @@ def augment(
     ValueError
         An argument has the wrong shape, type or range.
     """
-    if X.ndim != 2 or X.shape[1] != N_PIXELS or X.dtype.kind not in "iuf":
-        raise ValueError(
-            f"X must hold pictures (N, {N_PIXELS}) of numbers, got {X.dtype} of shape {X.shape}"
-        )
+    _check_pictures("X", X)
     _check_count("copies", copies)
     for name, value, limit in (("degrees", degrees, 180), ("pixels", pixels, SIDE)):
         if not 0 <= value <= limit:
@@ -493,6 +494,181 @@ def _between_pixels(X: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = x - left, y - top  # from 0, on the left or upper pixel, to 1, on its neighbour
     upper, lower = (1 - x) * levels[0] + x * levels[1], (1 - x) * levels[2] + x * levels[3]
     return (1 - y) * upper + y * lower
+
+
+def find_copies(
+    images: np.ndarray, labels: np.ndarray | None = None, *, threshold: float = 0.96
+) -> np.ndarray:
+    """Find pictures that are copies of one another: turned, shifted or scaled.
+
+    A file may hold one photograph several times. A split at random then tests with pictures
+    that the network has seen. Pass what this function returns as `signers` to
+    `split_by_signer`: it keeps the copies on one side. It does not know people: two photographs
+    of one person are two groups.
+
+    Every two hands are laid on top of each other, first roughly, at 60 turns. Those that look
+    alike are then moved until they fit best, and their *edges* are correlated. Outlines of two
+    people's hands can be much alike; the edges hardly ever are. Groups are joined by average
+    linkage: two of them become one if their pictures reach `threshold` on average. So a single
+    likeness does not chain two people's hands together.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, 784)
+        Hands on black, in any unit.
+    labels : ndarray, shape (N,), optional
+        Only pictures of one label are compared. Without labels all are, which takes longer.
+    threshold : float
+        The correlation of the edges from which on two pictures are copies, between 0 and 1.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+        For each picture the row of its group's first picture.
+
+    Raises
+    ------
+    ValueError
+        An argument has the wrong shape, type or range.
+    """
+    import joblib
+    from scipy.ndimage import gaussian_filter
+    from tqdm import tqdm
+
+    _check_pictures("images", images)
+    if not np.all((images >= 0) & (images < np.inf)):  # NaN is neither
+        raise ValueError("images must hold grey levels from 0, black, on, got others or NaN")
+    labels = np.zeros(len(images)) if labels is None else np.asarray(labels)
+    if labels.shape != (len(images),):
+        raise ValueError(f"labels must have shape ({len(images)},), got {labels.shape}")
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold must lie between 0 and 1, got {threshold!r}")
+    # Whoever turns a picture blurs it a little. With all blurred, that makes no difference.
+    X = images.reshape(-1, SIDE, SIDE).astype(np.float32)
+    X = gaussian_filter(X, (0, 0.7, 0.7)).reshape(-1, N_PIXELS)
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    # NumPy lets other threads work while it computes, so threads do, and share the pictures.
+    parallel = joblib.Parallel(-1, prefer="threads", return_as="generator")
+    found = parallel(joblib.delayed(_group_copies)(X[rows], threshold) for rows in classes)
+    groups = np.empty(len(images), dtype=np.int64)
+    bar = tqdm(found, "comparing pictures", len(classes), unit="label", disable=None)
+    for rows, first in zip(classes, bar, strict=True):
+        groups[rows] = rows[first]
+    return groups
+
+
+def _group_copies(X: np.ndarray, threshold: float) -> np.ndarray:
+    """Return for each picture the row of the first of its copies; see `find_copies`."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    if len(X) < 2:
+        return np.zeros(len(X), dtype=int)
+    likeness, turn, centre, spread = _likeness_by_turns(X)
+    # Look closer at what is alike, and at the 32 most alike of each picture in any case.
+    near = likeness > 0.96
+    np.put_along_axis(near, np.argsort(-likeness, axis=1)[:, :32], True, axis=1)
+    i, j = np.nonzero(np.triu(near | near.T, k=1))
+    a = spread[j] / spread[i] * np.exp(-1j * turn[i, j])
+    b = centre[j] - a * centre[i]
+    likeness -= 0.05  # of edges it is less, in pairs that no closer look is worth
+    for start in range(0, len(i), 256):  # few at a time: they stay in the processor's cache
+        some = slice(start, start + 256)
+        A, B, a_some, b_some = X[i[some]], X[j[some]], a[some], b[some]
+        # If one picture is cut off at its edge, only the other one holds all that both show.
+        likeness[i[some], j[some]] = np.maximum(
+            _likeness_of_edges(A, B, a_some, b_some),
+            _likeness_of_edges(B, A, 1 / a_some, -b_some / a_some),
+        )
+    likeness = np.triu(likeness, k=1)
+    tree = linkage(squareform(1 - likeness - likeness.T, checks=False), "average")
+    found = fcluster(tree, 1 - threshold, "distance")
+    _, first, group = np.unique(found, return_index=True, return_inverse=True)
+    return first[group]
+
+
+def _likeness_by_turns(X: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Correlate every two hands at every turn, in steps of 6°.
+
+    Each hand's centre becomes the middle, and its size is made the same. Then it is read along
+    rings around the middle. On a ring, a turn is a shift. So one reading serves all turns, and
+    each turn is one matrix product.
+
+    Parameters
+    ----------
+    X : (N, 784)
+
+    Returns
+    -------
+    likeness : (N, N), the best correlation, and −1 of a picture with itself
+    turn : (N, N), in radians, from the column's picture to the row's, clockwise
+    centre : (N,) complex, centre of gravity; right + 1j · down, in pixels from the middle
+    spread : (N,), root of the mean squared distance from there, in pixels
+    """
+    n_turns, size = 60, 8.0
+    light = X / np.maximum(X.sum(axis=1, keepdims=True), 1e-6)
+    centre = light @ PLACES
+    spread = np.sqrt(np.sum(light * np.abs(PLACES - centre[:, None]) ** 2, axis=1))
+    spread = np.maximum(spread, 1e-3)
+    radius = np.arange(0.5, SIDE / 2)
+    directions = np.exp(2j * np.pi * np.arange(n_turns) / n_turns)
+    rings = np.outer(spread / size, np.outer(radius, directions)) + centre[:, None]
+    rings = _at_places(X, rings)
+    area = np.repeat(radius, n_turns).astype(X.dtype)  # an outer ring stands for more of it
+    rings = np.sqrt(area) * (rings - (rings @ area / area.sum())[:, None])
+    rings /= np.maximum(np.linalg.norm(rings, axis=1, keepdims=True), 1e-6)
+    likeness, turn = np.full((2, len(X), len(X)), -1, dtype=X.dtype)
+    for k in range(n_turns):
+        turned = np.roll(rings.reshape(len(X), -1, n_turns), k, axis=2)
+        correlation = rings @ turned.reshape(len(X), -1).T
+        turn[correlation > likeness] = 2 * np.pi * k / n_turns
+        np.maximum(likeness, correlation, out=likeness)
+    np.fill_diagonal(likeness, -1)
+    return likeness, turn, centre, spread
+
+
+def _likeness_of_edges(A: np.ndarray, B: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Move each picture of `B` until it fits its partner in `A`, then correlate their edges.
+
+    A place is a complex number p, right + 1j · down of the middle. Turn and change of size are
+    then one factor, and p in `A` shows what is at a p + b in `B`. Three steps of Gauss and Newton
+    correct both numbers (Lucas and Kanade, 1981).
+
+    Parameters
+    ----------
+    A, B : (N, 784)
+    a, b : (N,), a first guess
+
+    Returns
+    -------
+    (N,), correlation of the slopes to the right and down
+    """
+    a, b = a.astype(np.complex64)[:, None], b.astype(np.complex64)[:, None]
+    x, y = PLACES.real, PLACES.imag
+    for _ in range(3):
+        moved = _at_places(B, a * PLACES + b)
+        right, down = _slopes(moved)
+        # How the moved picture changes as p becomes p + p s + t, by the parts of s and of t.
+        J = np.stack([x * right + y * down, x * down - y * right, right, down], axis=1)
+        JJ = J @ J.swapaxes(1, 2) + 1e-3 * np.eye(4, dtype=J.dtype)  # black pictures: no slopes
+        step = np.linalg.solve(JJ, J @ (A - moved)[..., None])[..., 0]
+        a, b = a * (1 + step[:, :1] + 1j * step[:, 1:2]), b + a * (step[:, 2:3] + 1j * step[:, 3:])
+    edges_A = np.concatenate(_slopes(A), axis=1)
+    edges_B = np.concatenate(_slopes(_at_places(B, a * PLACES + b)), axis=1)
+    squares = np.sum(edges_A**2, axis=1) * np.sum(edges_B**2, axis=1)
+    return np.sum(edges_A * edges_B, axis=1) / np.sqrt(np.maximum(squares, 1e-6))
+
+
+def _slopes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how fast pictures (N, 784) get lighter to the right and down, per pixel."""
+    down, right = np.gradient(X.reshape(-1, SIDE, SIDE), axis=(1, 2))
+    return right.reshape(X.shape), down.reshape(X.shape)
+
+
+def _at_places(X: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Look up pictures (N, 784) at places (N, K), complex numbers as in `PLACES`."""
+    middle = (SIDE - 1) / 2
+    return _between_pixels(X, middle + places.real, middle + places.imag)
 
 
 # Network --------------------------------------------------------------------------------
@@ -941,6 +1117,14 @@ def _loss_and_accuracy(z2: np.ndarray, y: np.ndarray) -> dict[str, float]:
         "loss": binary_cross_entropy(z2, y),
         "accuracy": float(np.mean((z2 >= 0) == (y == 1))),
     }
+
+
+def _check_pictures(name: str, X: np.ndarray) -> None:
+    if X.ndim != 2 or X.shape[1] != N_PIXELS or X.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name} must hold pictures (N, {N_PIXELS}) of numbers, got {X.dtype} of shape "
+            f"{X.shape}"
+        )
 
 
 def _check_binary(name: str, y: np.ndarray) -> None:

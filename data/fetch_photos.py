@@ -213,12 +213,15 @@ def cut_out(photo: Image.Image) -> np.ndarray:
     hand = parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
     box = ndimage.find_objects(hand.astype(int))[0]
     grey = np.where(hand, np.asarray(photo.convert("L")), 0).astype(np.uint8)[box]
-    height, width = grey.shape
-    side = max(height, width)
-    square = np.zeros((side, side), dtype=np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = grey
-    return np.asarray(Image.fromarray(square).resize((28, 28), Image.Resampling.BOX))
+    return square_up(Image.fromarray(grey))
+
+
+def square_up(photo: Image.Image) -> np.ndarray:
+    """Pad a grey picture with black to a square and shrink it to (28, 28) uint8."""
+    side = max(photo.size)
+    square = Image.new("L", (side, side))
+    square.paste(photo, ((side - photo.width) // 2, (side - photo.height) // 2))
+    return np.asarray(square.resize((28, 28), Image.Resampling.BOX))
 
 
 def infer_signers(labels: np.ndarray) -> np.ndarray:

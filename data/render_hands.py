@@ -7,6 +7,7 @@ what a photograph of the Sign Language Digits Dataset is once the hand is cut ou
 black, cropped to the hand, padded to a square, 28x28 grey levels.
 
     python data/render_hands.py
+    python data/render_hands.py --course-like    few hands, each turned many times: README.md
 
 Coordinates: the wrist is the origin, x points to the right (the thumb's side), y up, z to the
 camera, which the palm faces. One unit is the distance from the wrist to the knuckle of the
@@ -35,6 +36,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from fetch_photos import square_up
+from PIL import Image
 from tqdm import tqdm
 
 import nn_helpers as nn
@@ -265,6 +268,14 @@ GRAIN, GRAIN_SIZE = 0.12, 0.7  # unevenness of skin and camera, as a share; cell
 DARKEST = 0.03  # brightness that a hand has at least
 
 
+# --- The course's own file, as far as it is known (README.md says how) -------------------------
+
+COURSE_SIGNERS = 5
+COURSE_TIMES = 14  # that each of them shows a digit
+COURSE_PICTURES = 500  # of a digit
+COURSE_TURN = 50.0  # degrees to either side, at most
+
+
 class Hands(NamedTuple):
     """Measures of B hands about to be built; lengths in units, angles in degrees."""
 
@@ -284,21 +295,22 @@ class Hands(NamedTuple):
     grain: np.ndarray  # (B, CELLS, CELLS) unevenness of skin and camera
 
 
-def draw_hands(seed: int, first: int, last: int) -> Hands:
-    """Draw the hands of the signers first..last-1 at random, ten each, in the digits' order.
+def draw_hands(seed: int, first: int, last: int, times: int = 1) -> Hands:
+    """Draw the hands of the signers first..last-1 at random, the ten digits so many times each.
 
-    Each signer has a generator of their own: what they look like depends neither on how many
-    others there are nor on how many are drawn at once.
+    They are sorted by signer, then by time, then by digit. Each signer has a generator of their
+    own: what they look like depends neither on how many others there are nor on how many are
+    drawn at once.
     """
     generators = [np.random.default_rng([seed, signer]) for signer in range(first, last)]
 
     def signer_noise(*shape: int) -> np.ndarray:
-        """Draw one standard normal array per signer and repeat it for the ten digits."""
-        return np.repeat([rng.standard_normal(shape) for rng in generators], 10, axis=0)
+        """Draw one standard normal array per signer and repeat it for each picture."""
+        return np.repeat([rng.standard_normal(shape) for rng in generators], 10 * times, axis=0)
 
     def picture_noise(*shape: int) -> np.ndarray:
         """Draw one standard normal array per picture."""
-        return np.concatenate([rng.standard_normal((10, *shape)) for rng in generators])
+        return np.concatenate([rng.standard_normal((10 * times, *shape)) for rng in generators])
 
     def mix(share: float, common: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Mix noise of variance 1 so that the common part has this share of the variance."""
@@ -309,7 +321,7 @@ def draw_hands(seed: int, first: int, last: int) -> Hands:
         return mix(signer_share, signer_noise(*shape), picture_noise(*shape))
 
     def of_signs(field: str) -> np.ndarray:
-        return np.array([getattr(sign, field) for sign in SIGNS] * len(generators), float)
+        return np.array([getattr(sign, field) for sign in SIGNS] * times * len(generators), float)
 
     palm_width = 1 + PALM_WIDTH_SD * signer_noise(1)
     finger_length = (
@@ -691,8 +703,8 @@ def shade(
 # --- The pictures ----------------------------------------------------------------------------
 
 
-def photograph(hands: Hands) -> np.ndarray:
-    """Build, turn, crop, draw, light and shrink hands; returns (B, 784) uint8."""
+def expose(hands: Hands) -> np.ndarray:
+    """Build, turn, crop, draw and light hands; returns (B, CELLS, CELLS), brightness 0 to 1."""
     chains = build_hands(hands)
     for chain in chains:
         chain[..., :3] = rotate(chain[..., :3], hands.view)
@@ -706,7 +718,12 @@ def photograph(hands: Hands) -> np.ndarray:
     frame = (corner[:, 1] - bottom) * zoom  # the forearm ends at the frame's lower edge
     below = np.arange(CELLS) + 0.5 > frame[:, None]
     inside = np.where(below[:, :, None], -1, inside)
-    image = shade(depth, inside, tone, zoom, hands)
+    return shade(depth, inside, tone, zoom, hands)
+
+
+def photograph(hands: Hands) -> np.ndarray:
+    """Expose hands and shrink the pictures; returns (B, 784) uint8."""
+    image = expose(hands)
     image = image.reshape(-1, SIDE, SUPERSAMPLING, SIDE, SUPERSAMPLING).mean(axis=(2, 4))
     return np.rint(255 * image).astype(np.uint8).reshape(-1, SIDE * SIDE)
 
@@ -734,14 +751,66 @@ def render_signers(
     """
     if n_signers < 1:
         raise ValueError(f"n_signers must be at least 1, got {n_signers}")
+    images = photographs_of(n_signers, seed, photograph, progress=progress)
+    labels = np.tile(np.arange(10), n_signers)
+    return images, labels, np.repeat(np.arange(n_signers), 10)
+
+
+def photographs_of(
+    n_signers: int,
+    seed: int,
+    take: Callable[[Hands], np.ndarray],
+    *,
+    times: int = 1,
+    progress: bool = False,
+) -> np.ndarray:
+    """Take the pictures of signers, a few at a time; see `draw_hands`."""
+    at_once = max(1, SIGNERS_AT_ONCE // times)
     batches = []
     with tqdm(total=n_signers, unit="signer", disable=not progress) as bar:
-        for first in range(0, n_signers, SIGNERS_AT_ONCE):
-            last = min(first + SIGNERS_AT_ONCE, n_signers)
-            batches.append(photograph(draw_hands(seed, first, last)))
+        for first in range(0, n_signers, at_once):
+            last = min(first + at_once, n_signers)
+            batches.append(take(draw_hands(seed, first, last, times)))
             bar.update(last - first)
-    labels = np.tile(np.arange(10), n_signers)
-    return np.concatenate(batches), labels, np.repeat(np.arange(n_signers), 10)
+    return np.concatenate(batches)
+
+
+def render_course_like(
+    seed: int, *, progress: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Render pictures as the course's own file very probably holds them.
+
+    `COURSE_SIGNERS` show each digit `COURSE_TIMES` times. Each photograph then becomes several
+    pictures: it is turned, cropped anew and shrunk.
+
+    Parameters
+    ----------
+    seed : not negative
+    progress : whether to show a progress bar
+
+    Returns
+    -------
+    images (5000, 784) uint8, labels, signers and photographs (5000,) int64, sorted by label.
+    Equal photographs mark the pictures that were made from the same one.
+    """
+    taken = photographs_of(
+        COURSE_SIGNERS,
+        seed,
+        lambda hands: np.rint(255 * expose(hands)).astype(np.uint8),
+        times=COURSE_TIMES,
+        progress=progress,
+    )
+    rng = np.random.default_rng(seed)
+    n_photographs = COURSE_SIGNERS * COURSE_TIMES
+    which = np.arange(COURSE_PICTURES) % n_photographs
+    photographs = np.concatenate([10 * which + digit for digit in range(10)])
+    turns = rng.uniform(-COURSE_TURN, COURSE_TURN, len(photographs))
+    images = np.empty((len(photographs), SIDE * SIDE), dtype=np.uint8)
+    for image, row, degrees in zip(images, photographs, turns, strict=True):
+        photo = Image.fromarray(taken[row])
+        turned = photo.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+        image[:] = square_up(turned.crop(turned.getbbox())).ravel()
+    return images, photographs % 10, photographs // (10 * COURSE_TIMES), photographs
 
 
 # --- The command -----------------------------------------------------------------------------
@@ -764,12 +833,19 @@ def main(arguments: list[str] | None = None) -> int:
         description="Render a data set of ten finger digits, signed by invented people.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
         "--signers",
         type=whole_number(1),
         default=500,
         metavar="N",
         help="how many signers, ten pictures each",
+    )
+    kind.add_argument(
+        "--course-like",
+        action="store_true",
+        help="instead, a file like the course's own: few hands, each turned many times, and no "
+        "word on who signs",
     )
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, metavar="N", help="seed of the random numbers"
@@ -777,27 +853,35 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path(__file__).with_name("sign_digits.npz"),
+        default=argparse.SUPPRESS,
         metavar="FILE",
-        help="the .npz file to write",
+        help="the .npz file to write (default: sign_digits.npz or course_like.npz beside this)",
     )
     options = parser.parse_args(arguments)
-    if not os.access(options.output.parent, os.W_OK):  # say so before the work, not after
-        print(f"error: cannot write into the folder {options.output.parent}.", file=sys.stderr)
+    name = "course_like.npz" if options.course_like else "sign_digits.npz"
+    output = getattr(options, "output", Path(__file__).with_name(name))
+    if not os.access(output.parent, os.W_OK):  # say so before the work, not after
+        print(f"error: cannot write into the folder {output.parent}.", file=sys.stderr)
         return 1
     try:
-        images, labels, signers = render_signers(options.signers, options.seed, progress=True)
+        if options.course_like:
+            images, labels, *_ = render_course_like(options.seed, progress=True)
+            arrays = {"dataset": images, "labels": labels.astype(np.uint8)}
+        else:
+            images, labels, signers = render_signers(options.signers, options.seed, progress=True)
+            arrays = {"dataset": images, "labels": labels.astype(np.uint8)}
+            arrays["signers"] = signers.astype(np.int32)
         file = io.BytesIO()
-        labels, signers = labels.astype(np.uint8), signers.astype(np.int32)
-        np.savez_compressed(file, dataset=images, labels=labels, signers=signers)
-        nn.write_atomically(options.output, file.getvalue())
+        np.savez_compressed(file, **arrays)
+        nn.write_atomically(output, file.getvalue())
     except OSError as error:
-        print(f"error: cannot write {options.output}: {error.strerror}.", file=sys.stderr)
+        print(f"error: cannot write {output}: {error.strerror}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; nothing written.", file=sys.stderr)
         return 130
-    print(f"{len(images)} pictures of {options.signers} signers in {options.output}")
+    signers = COURSE_SIGNERS if options.course_like else options.signers
+    print(f"{len(images)} pictures of {signers} signers in {output}")
     return 0
 
 

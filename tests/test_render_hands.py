@@ -294,10 +294,41 @@ def test_command_writes_the_file_byte_for_byte_again(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first.npz", "second.npz"]
 
 
+def test_course_like_file_holds_few_hands_turned_and_does_not_name_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(render_hands, "COURSE_SIGNERS", 2)
+    monkeypatch.setattr(render_hands, "COURSE_TIMES", 3)
+    monkeypatch.setattr(render_hands, "COURSE_PICTURES", 13)
+    images, labels, signers, photographs = render_hands.render_course_like(5)
+    assert np.array_equal(np.bincount(labels), np.full(10, 13))
+    assert len(np.unique(images, axis=0)) == len(images)
+    lit = images.reshape(-1, 28, 28) > 0
+    extent = np.maximum(lit.any(axis=1).sum(axis=1), lit.any(axis=2).sum(axis=1))
+    assert extent.min() >= 26  # cropped anew; of its outermost pixels little is left
+    for digit in range(10):
+        assert len(np.unique(photographs[labels == digit])) == 6
+        assert np.array_equal(np.unique(signers[labels == digit]), [0, 1])
+    for photograph in np.unique(photographs):  # one digit of one signer
+        chosen = photographs == photograph
+        assert len(np.unique(labels[chosen])) == len(np.unique(signers[chosen])) == 1
+    path = tmp_path / "x.npz"
+    assert render_hands.main(["--course-like", "--seed", "5", "--output", str(path)]) == 0
+    with np.load(path) as file:
+        assert sorted(file) == ["dataset", "labels"]
+        assert np.array_equal(file["dataset"], images)
+        assert np.array_equal(file["labels"], labels)
+
+
+def test_a_course_like_file_has_its_own_number_of_signers(tmp_path, capsys):
+    path = str(tmp_path / "x.npz")
+    with pytest.raises(SystemExit):
+        render_hands.main(["--course-like", "--signers", "3", "--output", path])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 def test_help_names_the_options():
     done = run("--help")
     assert done.returncode == 0
-    for option in ("--signers", "--seed", "--output"):
+    for option in ("--signers", "--course-like", "--seed", "--output"):
         assert option in done.stdout
 
 
