@@ -231,6 +231,35 @@ def pictures(
 
 
 @_styled
+def groups(
+    X: np.ndarray, names: np.ndarray, title: str, *, rows: int = 3, columns: int = 7
+) -> Figure:
+    """Draw the largest groups of pictures, a row each.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, 784)
+        Grey levels 0 to 255.
+    names : ndarray, shape (N,)
+        Equal for pictures of one group, as `nn_helpers.find_copies` returns them.
+    title : str
+    rows : int
+        How many groups.
+    columns : int
+        How many pictures of each; black ones fill up a smaller group.
+    """
+    found, sizes = np.unique(names, return_counts=True)
+    largest = found[np.argsort(-sizes, kind="stable")[:rows]]
+    shown = np.zeros((len(largest), min(columns, sizes.max()), X.shape[1]), X.dtype)
+    for row, name in zip(shown, largest, strict=True):
+        members = X[names == name][: len(row)]
+        row[: len(members)] = members
+    description = f"A row for each of the {len(largest)} largest groups, of {len(found)}."
+    columns = shown.shape[1]
+    return pictures(shown.reshape(-1, X.shape[1]), title, columns=columns, description=description)
+
+
+@_styled
 def curves(
     curves: pd.DataFrame,
     title: str,

@@ -512,12 +512,21 @@ def find_copies(
     linkage: two of them become one if their pictures reach `threshold` on average. So a single
     likeness does not chain two people's hands together.
 
+    "Found" means "look at these", not "proved". Measured on what ``data/render_hands.py`` makes
+    of five hands with the seeds 1, 2 and 3: of the pairs made from one photograph, 99.9 % came
+    into one group; no group held two people's hands. Where there is nothing to find, 0.7 % of
+    the 5,000 embedded pictures and 0.3 % of 2,062 photographs came into a group with another
+    person's. Of copies turned by up to 90°, shifted by up to 3 pixels and scaled by up to 15 %,
+    many of them cut off, 98 % were found among 1,000 pictures of a sign.
+
     Parameters
     ----------
     images : ndarray, shape (N, 784)
         Hands on black, in any unit.
     labels : ndarray, shape (N,), optional
-        Only pictures of one label are compared. Without labels all are, which takes longer.
+        Only pictures of one label are compared. Without labels all are, which takes longer:
+        for 5,000 pictures two minutes and not 40 seconds, on two cores. In a terminal, a bar
+        shows how far it is.
     threshold : float
         The correlation of the edges from which on two pictures are copies, between 0 and 1.
 
@@ -1609,7 +1618,8 @@ def paired_differences(
     measure : str
         The column to compare.
     test_fraction : float
-        The share of the pictures in the test part, between 0 and 1.
+        The share of the pictures in the test part, less than 1. With 0 the interval is
+        Student's, right if the runs share no pictures at all.
     confidence : float
         Between 0 and 1.
 
@@ -1628,9 +1638,10 @@ def paired_differences(
     import pandas as pd
     from scipy.stats import t as student
 
-    for name, value in (("test_fraction", test_fraction), ("confidence", confidence)):
-        if not 0 < value < 1:
-            raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+    if not 0 <= test_fraction < 1:
+        raise ValueError(f"test_fraction must be at least 0 and less than 1, got {test_fraction!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
     names = list(table[by].unique())
     if baseline not in names:
         raise ValueError(f"baseline must be one of {names}, got {baseline!r}")

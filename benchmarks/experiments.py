@@ -17,10 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 import nn_helpers as nn
 
+sys.path.append(str(nn.PROJECT / "data"))  # where the renderer is
+
+import render_hands
+
 SPLITS = 10
+FILES = 10  # like the course's own
 # Photographs are another kind of picture than rendered hands: the floor, in grey levels, with
 # which photographs.py goes from one kind to the other.
 TRANSFER_FLOOR = 8.0
@@ -100,6 +106,59 @@ def copies_before_the_split(
     return count(run.parameters, nn.standardize(X[test], standardizer), y[test])
 
 
+def file_of_copies(
+    files: list[tuple[np.ndarray, ...]],
+    *,
+    rng: np.random.Generator,
+    file: int,
+    scaling: str,
+    shuffled: str,
+    **settings: float,
+) -> dict[str, int]:
+    """Train and test on a file that holds each photograph several times, turned.
+
+    What the split deals out goes into five parts. Each is the test part once, so that every
+    picture is tested once.
+
+    Parameters
+    ----------
+    files : list of (X, y, signers, groups)
+        From `course_like_file`.
+    rng : numpy.random.Generator
+    file : int
+        Which of them.
+    scaling : str
+        "unit" or "standardized".
+    shuffled : str
+        What the split deals out: "pictures", the "groups" that were found, or "signers".
+    **settings
+        Of `nn.train`.
+    """
+    X, y, signers, groups = files[file]
+    X = X.astype(np.float32)
+    dealt = {"pictures": np.arange(len(y)), "groups": groups, "signers": signers}[shuffled]
+    names, dealt = np.unique(dealt, return_inverse=True)
+    part = rng.permutation(len(names))[dealt] % 5
+    right = 0
+    for chosen in range(5):
+        train, test = np.flatnonzero(part != chosen), np.flatnonzero(part == chosen)
+        if scaling == "unit":
+            X_train, X_test = nn.scale_pixels(X[train]), nn.scale_pixels(X[test])
+        else:
+            standardizer = nn.fit_standardizer(X[train])
+            X_train, X_test = (nn.standardize(X[rows], standardizer) for rows in (train, test))
+        run = nn.train(X_train, y[train], rng=rng, **settings)
+        right += count(run.parameters, X_test, y[test])["right"]
+    return {"right": right, "test": len(y)}
+
+
+def course_like_file(seed: int) -> tuple[np.ndarray, ...]:
+    """Render a file like the course's own; return X, y, signers and the groups found in it."""
+    images, labels, signers, _ = render_hands.render_course_like(seed)
+    X, y, signers = nn.select_digits(nn.SignDigits(images, labels, signers))
+    return X, y, signers, nn.find_copies(X, y)
+
+
 def with_rendered_hands(
     data: tuple[nn.SignDigits, nn.SignDigits],
     *,
@@ -162,7 +221,7 @@ def count(parameters: nn.Parameters, X: np.ndarray, y: np.ndarray) -> dict[str, 
 
 
 def experiments(
-    rendered: nn.SignDigits, photographs: nn.SignDigits
+    rendered: nn.SignDigits, photographs: nn.SignDigits, files: list[tuple[np.ndarray, ...]]
 ) -> Iterator[tuple[str, str, object, object, list[dict]]]:
     """Yield name, pictures, run, data and configurations of each experiment."""
     trials = [{"standardized": yes} for yes in (True, False)]
@@ -206,6 +265,13 @@ def experiments(
         for what in ("signers", "copies")
     ]
     yield "copies before the split", "rendered hands", copies_before_the_split, rendered, trials
+    trials = [
+        {"file": file, "scaling": scaling, "batch_size": size, "shuffled": what}
+        for scaling, size in (("unit", 1), ("unit", 8), ("standardized", 8))
+        for what in ("pictures", "groups", "signers")
+        for file in range(FILES)
+    ]
+    yield "a file of copies", "course-like files", file_of_copies, files, trials
     trials = [{"learned": "rendered"}]
     for n_signers in (10, 40, 160):
         for learned in ("photographs", "both", "first"):
@@ -215,6 +281,11 @@ def experiments(
     for pictures, data in sources.items():
         pairs = [{"negative": a, "positive": b} for a, b in combinations(range(10), 2)]
         yield "pairs", pictures, on_new_signers, data, pairs
+
+
+def splits_of(configurations: list[dict]) -> int:
+    """Return how often each configuration is tried: files differ by themselves, once each."""
+    return 1 if "file" in configurations[0] else SPLITS
 
 
 def training_signers(data: nn.SignDigits) -> nn.SignDigits:
@@ -246,10 +317,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     photographs = load_photographs(arguments.photos)
     rendered = training_signers(nn.load_sign_digits(nn.PROJECT / "data" / "sign_digits.npz"))
+    files = [course_like_file(k) for k in tqdm(range(FILES), "files of copies", disable=None)]
     tables = []
-    for name, pictures, run, data, configurations in experiments(rendered, photographs):
-        print(f"{name}, {pictures}: {len(configurations)} configurations, {SPLITS} splits")
-        options = {"n_splits": SPLITS, "n_jobs": arguments.jobs}
+    for name, pictures, run, data, configurations in experiments(rendered, photographs, files):
+        n_splits = splits_of(configurations)
+        print(f"{name}, {pictures}: {len(configurations)} configurations, {n_splits} splits")
+        options = {"n_splits": n_splits, "n_jobs": arguments.jobs}
         store = nn.PROJECT / "build" / "experiments"
         table = nn.sweep(run, data, configurations, **options, store=store)
         tables.append(table.assign(experiment=name, pictures=pictures))

@@ -1,6 +1,6 @@
 """Copies of pictures are found, and different people's hands are kept apart.
 
-The course-like file has ten digits. Two of one file are tried here; with ``EVERY_SIGNER=1`` all
+The course-like file has ten digits. Two of one file are tried here; with ``EVERY_COPY=1`` all
 ten of three files, and all of the embedded set and of the photographs, in some five minutes.
 """
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import nn_helpers as nn
 
-EVERYTHING = "EVERY_SIGNER" in os.environ
+EVERYTHING = "EVERY_COPY" in os.environ
 repeatable = settings(derandomize=True, deadline=None, max_examples=40)
 
 

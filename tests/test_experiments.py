@@ -229,10 +229,11 @@ def test_a_run_is_done_anew_where_code_that_it_uses_has_changed(
 
 
 def test_a_new_experiment_changes_no_other():
-    for _, _, run, _, _ in experiments.experiments(None, None):
+    for _, _, run, _, _ in experiments.experiments(None, None, None):
         used = nn._code(run)
         assert {"nn_helpers.train", "nn_helpers.backward", "experiments.count"} <= used.keys()
-        assert used["SETTINGS" if run is experiments.with_rendered_hands else "SIDE"]
+        if run is not experiments.file_of_copies:  # it uses no constant
+            assert used["SETTINGS" if run is experiments.with_rendered_hands else "SIDE"]
         assert not {"experiments.experiments", "experiments.main"} & used.keys()
 
 
@@ -267,9 +268,9 @@ def rendered_hands():
 
 def test_stored_table_holds_every_run_of_the_script_in_order():
     rows = stored_runs().itertuples()
-    for name, pictures, _, _, configurations in experiments.experiments(None, None):
+    for name, pictures, _, _, configurations in experiments.experiments(None, None, None):
         for configuration in configurations:
-            for split in range(experiments.SPLITS):
+            for split in range(experiments.splits_of(configurations)):
                 row = next(rows)
                 assert (row.experiment, row.pictures, row.split) == (name, pictures, split)
                 settings = {**experiments.COURSE, **configuration}
@@ -296,12 +297,25 @@ def test_stored_runs_are_what_the_script_computes(name, configuration):
         stored = stored[stored[key] == value]
     (run,) = {
         run
-        for other, pictures, run, _, _ in experiments.experiments(None, None)
+        for other, pictures, run, _, _ in experiments.experiments(None, None, None)
         if (other, pictures) == (name, "rendered hands")
     }
     computed = nn.sweep(run, rendered_hands(), [configuration], n_splits=2)
     assert list(computed["test"]) == list(stored["test"][:2])
     assert np.all(np.abs(computed["right"] - stored["right"].to_numpy()[:2]) <= 1)
+
+
+def test_a_stored_file_of_copies_is_what_the_script_computes():
+    stored = stored_runs().query("experiment == 'a file of copies' and file == 0")
+    stored = stored.query("scaling == 'standardized'")
+    configurations = [
+        {"file": 0, "scaling": "standardized", "shuffled": what} for what in stored["shuffled"]
+    ]
+    files = [experiments.course_like_file(0)]
+    computed = nn.sweep(experiments.file_of_copies, files, configurations, n_splits=1)
+    assert list(computed["test"]) == list(stored["test"])
+    # Each is the sum of five trainings.
+    assert np.all(np.abs(computed["right"].to_numpy() - stored["right"].to_numpy()) <= 5)
 
 
 def test_experiments_use_no_test_signer():
@@ -363,15 +377,15 @@ def test_difference_is_that_of_equal_splits():
     assert swapped.loc["plain", "high"] == pytest.approx(-row["low"])
 
 
-def test_interval_is_student_s_where_test_parts_are_tiny_and_wider_where_they_overlap():
+def test_interval_is_student_s_where_runs_share_nothing_and_wider_where_they_overlap():
     rng = np.random.default_rng(1)
     a, b = rng.random(8), rng.random(8)
     table = table_of(a=a, b=b)
-    tiny = nn.paired_differences(table, "name", "a", test_fraction=1e-9).loc["b"]
+    apart = nn.paired_differences(table, "name", "a", test_fraction=0).loc["b"]
     student = ttest_rel(b, a).confidence_interval(0.95)
-    assert (tiny["low"], tiny["high"]) == pytest.approx((student.low, student.high), rel=1e-6)
+    assert (apart["low"], apart["high"]) == pytest.approx((student.low, student.high), rel=1e-6)
     fifth = nn.paired_differences(table, "name", "a").loc["b"]
-    ratio = (fifth["high"] - fifth["value"]) / (tiny["high"] - tiny["value"])
+    ratio = (fifth["high"] - fifth["value"]) / (apart["high"] - apart["value"])
     assert ratio == pytest.approx(np.sqrt((1 / 8 + 0.2 / 0.8) * 8))
 
 
@@ -383,5 +397,5 @@ def test_a_table_that_cannot_be_compared_is_refused():
         with pytest.raises(ValueError, match="one run for each name and split, at least two"):
             nn.paired_differences(broken, "name", "a")
     for name in ("test_fraction", "confidence"):
-        with pytest.raises(ValueError, match=f"{name} must lie between 0 and 1, got 1"):
+        with pytest.raises(ValueError, match=f"{name} must .*, got 1"):
             nn.paired_differences(table, "name", "a", **{name: 1})

@@ -39,6 +39,10 @@ PLOTS = {
         lambda: draw.pictures(np.zeros((3, 784)), "Three", captions=["x", "y", "z"], columns=2),
         ["Three: 3 pictures, 2 in a row", "x, y, z"],
     ),
+    "groups": (
+        lambda: draw.groups(np.zeros((5, 784)), np.array([3, 1, 3, 1, 7]), "Pairs", rows=2),
+        ["Pairs: 4 pictures, 2 in a row", "each of the 2 largest groups, of 3"],
+    ),
     "curves": (
         lambda: draw.curves(CURVES, "Two lines", xlabel="time", ylabel="cost", log="xy"),
         ["Two lines", "cost against time", "a: 3 at 1, 1 at 2", "b: 1 at 1, 2 at 2"],
@@ -279,6 +283,12 @@ def test_signed_pictures_are_drawn_around_zero():
     (image,) = figure.axes[0].images
     assert image.get_clim() == (-3, 3)
     assert image.get_cmap().name == "cividis"  # blue to yellow, ever lighter: for any eyes
+
+
+def test_the_largest_group_comes_first_and_black_fills_up_the_others():
+    X = np.repeat(np.arange(1, 5), 784).reshape(4, 784)
+    figure = draw.groups(X, np.array([0, 1, 1, 1]), "Groups", columns=2)
+    assert [axis.images[0].get_array().max() for axis in figure.axes] == [2, 3, 1, 0]
 
 
 def test_plots_leave_the_users_style_alone():
