@@ -36,8 +36,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from fetch_photos import square_up
-from PIL import Image
 from tqdm import tqdm
 
 import nn_helpers as nn
@@ -793,6 +791,9 @@ def render_course_like(
     images (5000, 784) uint8, labels, signers and photographs (5000,) int64, sorted by label.
     Equal photographs mark the pictures that were made from the same one.
     """
+    from fetch_photos import square_up  # not above: the grader loads this file without its folder
+    from PIL import Image
+
     taken = photographs_of(
         COURSE_SIGNERS,
         seed,
