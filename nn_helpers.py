@@ -468,8 +468,7 @@ def move(
     """
     amounts = (np.deg2rad(degrees), factor, right, down)
     turn, factor, right, down = (np.broadcast_to(a, len(X))[:, None] for a in amounts)
-    middle = (SIDE - 1) / 2
-    v, u = np.indices((SIDE, SIDE)).reshape(2, N_PIXELS) - middle  # down and right of the middle
+    middle, u, v = (SIDE - 1) / 2, PLACES.real, PLACES.imag
     moved = np.empty_like(X)
     for start in range(0, len(X), 256):  # a few at a time: the coordinates take memory
         some = slice(start, start + 256)

@@ -72,12 +72,8 @@ def on_new_signers(
     X_train, y_train = X[train], y[train]
     if copies:
         X_train, y_train = nn.augment(X_train, copies, rng=rng), np.repeat(y_train, copies)
-    X_test = X[test]
-    if standardized:
-        standardizer = nn.fit_standardizer(X_train)
-        X_train, X_test = (nn.standardize(part, standardizer) for part in (X_train, X_test))
-    run = nn.train(X_train, y_train, rng=rng, **settings)
-    return count(run.parameters, X_test, y[test])
+    scaling = "standardized" if standardized else "none"
+    return train_and_count(X_train, y_train, X[test], y[test], scaling, rng=rng, **settings)
 
 
 def copies_before_the_split(
@@ -101,9 +97,7 @@ def copies_before_the_split(
     if rule == "nearest neighbour":
         right = nn.nearest_neighbour(X[train], y[train], X[test]) == y[test]
         return {"right": int(np.sum(right)), "test": len(test)}
-    standardizer = nn.fit_standardizer(X[train])
-    run = nn.train(nn.standardize(X[train], standardizer), y[train], rng=rng)
-    return count(run.parameters, nn.standardize(X[test], standardizer), y[test])
+    return train_and_count(X[train], y[train], X[test], y[test], rng=rng)
 
 
 def file_of_copies(
@@ -142,13 +136,8 @@ def file_of_copies(
     right = 0
     for chosen in range(5):
         train, test = np.flatnonzero(part != chosen), np.flatnonzero(part == chosen)
-        if scaling == "unit":
-            X_train, X_test = nn.scale_pixels(X[train]), nn.scale_pixels(X[test])
-        else:
-            standardizer = nn.fit_standardizer(X[train])
-            X_train, X_test = (nn.standardize(X[rows], standardizer) for rows in (train, test))
-        run = nn.train(X_train, y[train], rng=rng, **settings)
-        right += count(run.parameters, X_test, y[test])["right"]
+        parts = X[train], y[train], X[test], y[test]
+        right += train_and_count(*parts, scaling, rng=rng, **settings)["right"]
     return {"right": right, "test": len(y)}
 
 
@@ -213,6 +202,26 @@ def go_on(
             gradients = nn.backward(X[batch], y[batch], parameters, activations)
             parameters = nn.gradient_step(parameters, gradients, rate)
     return parameters
+
+
+def train_and_count(
+    X_train: np.ndarray,
+    y_train: np.ndarray,
+    X_test: np.ndarray,
+    y_test: np.ndarray,
+    scaling: str = "standardized",
+    *,
+    rng: np.random.Generator,
+    **settings: float,
+) -> dict[str, int]:
+    """Scale ("standardized", "unit" or "none"), train, and count the test pictures right."""
+    if scaling == "standardized":
+        standardizer = nn.fit_standardizer(X_train)
+        X_train, X_test = (nn.standardize(part, standardizer) for part in (X_train, X_test))
+    elif scaling == "unit":
+        X_train, X_test = nn.scale_pixels(X_train), nn.scale_pixels(X_test)
+    run = nn.train(X_train, y_train, rng=rng, **settings)
+    return count(run.parameters, X_test, y_test)
 
 
 def count(parameters: nn.Parameters, X: np.ndarray, y: np.ndarray) -> dict[str, int]:

@@ -867,13 +867,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.course_like:
             images, labels, *_ = render_course_like(options.seed, progress=True)
-            arrays = {"dataset": images, "labels": labels.astype(np.uint8)}
+            named = {}
         else:
             images, labels, signers = render_signers(options.signers, options.seed, progress=True)
-            arrays = {"dataset": images, "labels": labels.astype(np.uint8)}
-            arrays["signers"] = signers.astype(np.int32)
+            named = {"signers": signers.astype(np.int32)}
         file = io.BytesIO()
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, dataset=images, labels=labels.astype(np.uint8), **named)
         nn.write_atomically(output, file.getvalue())
     except OSError as error:
         print(f"error: cannot write {output}: {error.strerror}.", file=sys.stderr)

@@ -396,6 +396,9 @@ def test_a_table_that_cannot_be_compared_is_refused():
     for broken in (table[1:], pd.concat([table, table]), table[table["split"] == 0]):
         with pytest.raises(ValueError, match="one run for each name and split, at least two"):
             nn.paired_differences(broken, "name", "a")
-    for name in ("test_fraction", "confidence"):
-        with pytest.raises(ValueError, match=f"{name} must .*, got 1"):
+    for name, range_ in (
+        ("test_fraction", "be at least 0 and less than 1"),
+        ("confidence", "lie between 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must {range_}, got 1"):
             nn.paired_differences(table, "name", "a", **{name: 1})
