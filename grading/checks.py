@@ -15,8 +15,11 @@ It raises an `AssertionError` that says in words what should hold.
 """
 
 import argparse
+import functools
+import hashlib
 import importlib.util
 import itertools
+import json
 import secrets
 import sys
 import tomllib
@@ -1158,6 +1161,158 @@ def embedded_hands(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     return X[known], y[known], X[~known], y[~known]
 
 
+# Known mistakes -------------------------------------------------------------------------
+
+
+def probes(nn: Any) -> dict[str, list[tuple[Sequence[Any], Mapping[str, Any]]]]:
+    """Return calls of each graded function: arguments, and arguments by name.
+
+    Always the same ones, so that a mistake always answers alike. None is random but what a
+    function draws itself.
+    """
+    rng = np.random.default_rng(0)
+    W1, b1, W2, b2 = (rng.standard_normal(shape) for shape in ((3, 4), 4, 4, ()))
+    network = nn.Parameters(W1, b1, W2, np.asarray(b2))
+    steep = nn.Parameters(*(40 * np.asarray(array) for array in network))
+    narrow = nn.Parameters(W1[:1, :1], b1[:1], W2[:1], np.asarray(b2))
+    X, y = rng.standard_normal((6, 3)), np.array([0, 1, 1, 0, 1, 0])
+    many, truth = rng.standard_normal((70, 3)), rng.integers(0, 2, 70)
+    gradients = [
+        nn.Parameters(*(k * rng.standard_normal(a.shape) for a in network)) for k in (1, 9)
+    ]
+    images = rng.integers(0, 256, (10, 784), dtype=np.uint8)
+    labels = np.array([6, 8, 3, 7, 8, 6, 6, 8, 3, 7])
+    who = np.array([5, 5, 5, 5, 9, 9, 9, 2, 2, 2])
+    signers, classes = np.repeat([4, 7, 11, 20, 30], [2, 3, 5, 4, 6]), np.arange(20) % 2
+    some, group = np.array([17, 3, 4, 9, 8, 15, 12, 5, 19]), np.array([30, 4, 7])
+    grey = rng.integers(0, 256, (6, 4)).astype(np.uint8)
+    grey[:, 3] = 7
+    standardizer = nn.Standardizer(grey.mean(axis=0), grey.std(axis=0) + 1)
+    far, z = np.array([-800.0, -40, 40, 800]), np.array([-9.0, -3, -0.5, 0, 0.7, 2, 12])
+    signs = [np.arange(len(far)) % 2, np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0], np.uint8)]
+    pairs = (([0, 1, 1, 0, 1, 1, 1], [0, 0, 1, 1, 1, 0, 0]), ([1, 1], [1, 1]), ([0], [1]))
+    pairs = [[np.array(part) for part in pair] for pair in pairs]
+    pairs += [[np.repeat([0, 1], [5, 300]), np.repeat([0, 1], [15, 290])]]
+    runs = ({"epochs": 1, "batch_size": 6}, {"epochs": 3, "batch_size": 4})
+    runs += ({"epochs": 22, "batch_size": 6}, {"epochs": 2, "batch_size": 1})
+    runs += ({"epochs": 9, "batch_size": 3, "validation": (many[:5], truth[:5])},)
+
+    def seeded(*arguments: Any, **named: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return arguments, {**named, "rng": np.random.default_rng(1)}
+
+    def plain(*arguments: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return arguments, {}
+
+    batches = ((X, network), (X[:1], network), (X[:4], network), (X, steep), (many, network))
+    examples = [
+        (*batch, (y if batch[0] is not many else truth)[: len(batch[0])]) for batch in batches
+    ]
+    examples += [(X[:, :1], narrow, y), (100 * X, network, 1 - y)]
+    return {
+        "select_digits": [
+            plain(nn.SignDigits(images, labels, known), *digits)
+            for known in (who, None)
+            for digits in ((6, 8), (8, 6), (7, 3))
+        ],
+        "scale_pixels": [plain(grey), plain(grey / 1.0), plain((grey / 2).astype(np.float32))],
+        "fit_standardizer": [plain(grey), plain(grey / 1.0), plain(grey[:1]), plain(grey, 3.0)],
+        "standardize": [plain(part, standardizer) for part in (grey, grey[:2] / 1.0, grey[:1])],
+        "split_by_signer": [
+            *(seeded(signers, share) for share in (0.2, 0.4, 0.6)),
+            seeded(signers, y=classes),
+            seeded(signers, 0.5, among=some),
+            seeded(group, 0.5, among=np.arange(3)),
+            seeded(None, y=classes),
+            seeded(None, y=classes, among=some),
+        ],
+        "sigmoid": [
+            plain(v) for v in (z, far, z[:6].reshape(2, 3), np.array(0.3), np.ones((1, 1)))
+        ],
+        "binary_cross_entropy": [
+            *(plain(z, np.roll(np.arange(7) % 2, k)) for k in (0, 1)),
+            *(plain(far, truth) for truth in signs),
+            plain(z[:1], np.array([1])),
+        ],
+        "forward": [plain(*batch) for batch in batches],
+        "backward": [plain(A, t, net, activations_of(nn, A, net)) for A, net, t in examples],
+        "gradient_step": [plain(network, g, rate) for g in gradients for rate in (0.1, 1.0)] * 2,
+        "initialize_parameters": [
+            *(seeded(*sizes) for sizes in ((50, 40), (5, 3))),
+            seeded(5, 3, dtype=np.float32),
+        ],
+        "minibatches": [
+            seeded(*sizes) for sizes in ((10, 3), (9, 3), (7, 7), (7, 20), (1, 1), (10, 1))
+        ],
+        "train": [seeded(X, y, n_hidden=4, learning_rate=0.5, **run) for run in runs],
+        "predict_probability": [plain(X, network), plain(X[:1], network)],
+        "predict": [
+            *(plain(X, network, threshold) for threshold in (0.5, 0.2, 0.9, 0.0, 1.0)),
+            plain(X, network),
+            plain(X[:1], network),
+        ],
+        "confusion_matrix": [plain(*pair) for pair in pairs],
+        "classification_metrics": [
+            plain(np.array(matrix))
+            for matrix in ([[5, 2], [3, 9]], [[0, 0], [0, 4]], [[4, 0], [0, 0]], [[3, 0], [2, 0]])
+        ],
+        "wilson_interval": [
+            *(plain(*counts) for counts in ((3, 10), (0, 7), (7, 7), (150, 200))),
+            plain(3, 10, 0.8),
+        ],
+    }
+
+
+def in_words(value: Any) -> str:
+    """Write an answer down so that only rounding leaves no trace: types, shapes, five digits."""
+    if isinstance(value, np.ndarray):
+        kind = "truth" if value.dtype.kind == "b" else "numbers"
+        return f"{kind} {value.shape} {[in_words(item) for item in value.ravel().tolist()]}"
+    if isinstance(value, np.generic):
+        return in_words(value.item())
+    if isinstance(value, Mapping):
+        return str({str(key): in_words(item) for key, item in value.items()})
+    if isinstance(value, tuple | list):
+        return str([in_words(item) for item in value])
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    return f"{value + 0.0:.5g}" if isinstance(value, int | float) else type(value).__name__
+
+
+def fingerprint(nn: Any, name: str) -> str:
+    """Return a hash of what a function answers to its probes, and of what it does to them."""
+    words = hashlib.sha256()
+    for arguments, named in probes(nn)[name]:
+        watched = Watched(nn)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                answer = getattr(watched, name)(*arguments, **named)
+                if name == "minibatches":
+                    answer = [*itertools.islice(answer, 50)]
+                if name == "train":
+                    answer = (answer.parameters, answer.history)
+                text = in_words(answer)
+        except Exception as error:  # whatever the code that is checked raises
+            text = type(error).__name__
+        words.update(f"{text} {sorted(watched.changed)}\n".encode())
+    return words.hexdigest()[:16]
+
+
+@functools.cache
+def known_mistakes() -> dict[str, dict[str, str]]:
+    """Return, for each function and each fingerprint of a wrong one, the mistake in words."""
+    path = PROJECT / "grading" / "mistakes.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def diagnosis(nn: Any, functions: Iterable[str]) -> str:
+    """Say which known mistake answers exactly as one of these functions does, or nothing."""
+    for name in functions:
+        if mistake := known_mistakes().get(name, {}).get(fingerprint(nn, name)):
+            return f"`{name}` answers exactly as with this mistake: {mistake}"
+    return ""
+
+
 # Running them ---------------------------------------------------------------------------
 
 
@@ -1275,6 +1430,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"  {mark} {c.points:2d}  {c.check.replace('_', ' ')}")
             if mark == "FAIL":
                 print(f"           {problem}")
+                if said := diagnosis(nn, c.functions):
+                    print(f"           {said}")
     points = sum(c.points for c in criteria)
     failed = [c for c in criteria if problems[c.check] is not None]
     open_points = sum(c.points for c in failed)

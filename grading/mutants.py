@@ -3,6 +3,7 @@
     python grading/mutants.py                    break nn_helpers.py in many ways, check each
     python grading/mutants.py --seeds 20         with 20 seeds of random input
     python grading/mutants.py --reference 100    the right code, without a second try
+    python grading/mutants.py --write            fingerprints of the mistakes: mistakes.json
 
 A mutant is `nn_helpers.py` with a piece of text replaced: a mistake that people make. It is
 graded as a submission would be, in this process: what a check is not about is the reference's.
@@ -16,7 +17,9 @@ import ast
 import concurrent.futures
 import functools
 import itertools
+import json
 import os
+import re
 import sys
 import types
 from typing import Any, NamedTuple
@@ -1140,6 +1143,52 @@ def failures_of_the_reference(seed: int) -> list[str]:
     return failed
 
 
+# Known mistakes -------------------------------------------------------------------------
+
+
+def equation(edit: Edit) -> str:
+    """Return where the equation of a changed line stands, or nothing."""
+    text = getattr(reference, changed_function(edit)).__doc__
+    numbered = {left: number for number, left in re.findall(r"Eq\. \((\d+)\): (\S+)", text)}
+    left = edit.old.partition("=")[0].strip()
+    number = numbered.get(left) or (len(numbered) == 1 and next(iter(numbered.values())))
+    return f" (Eq. {number})" if number else ""
+
+
+def fingerprints(edit: Edit) -> tuple[str, str, str]:
+    """Return an edit's name, and two fingerprints of the function that it changes."""
+    module, name = edited_module(edit), changed_function(edit)
+    return edit.name, *(checks.fingerprint(module, name) for _ in range(2))
+
+
+def mistakes() -> dict[str, dict[str, str]]:
+    """Return the sentence of each mistake by function and fingerprint.
+
+    A mistake is left out if it answers as a right function does, if it answers differently
+    every time, or if it is one of several that answer alike and are mended differently.
+    """
+    edits_by_name = {edit.name: edit for edit in (*MUTANTS, *VARIANTS)}
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        found = [*pool.map(fingerprints, edits_by_name.values(), chunksize=8)]
+    right = {first for name, first, _ in found if edits_by_name[name] in VARIANTS}
+    graded = {name for criterion in RUBRIC for name in criterion.functions}
+    right |= {checks.fingerprint(reference, name) for name in graded}
+    table: dict[str, dict[str, list[Edit]]] = {}
+    for name, first, second in found:
+        edit = edits_by_name[name]
+        if first == second and first not in right:
+            function = table.setdefault(changed_function(edit), {})
+            function.setdefault(first, []).append(edit)
+    return {
+        function: {
+            print_: edits_alike[0].name + equation(edits_alike[0])
+            for print_, edits_alike in sorted(known.items())
+            if len(edits_alike) == 1
+        }
+        for function, known in sorted(table.items())
+    }
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(
@@ -1147,7 +1196,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many; default: 1")
     parser.add_argument("--reference", type=int, metavar="N", help="only the right code, N seeds")
+    parser.add_argument("--write", action="store_true", help="only write mistakes.json")
     arguments = parser.parse_args(argv)
+    if arguments.write:
+        text = json.dumps(mistakes(), indent=1, ensure_ascii=False) + "\n"
+        reference.write_atomically(checks.PROJECT / "grading" / "mistakes.json", text.encode())
+        return 0
     with concurrent.futures.ProcessPoolExecutor() as pool:
         if arguments.reference:
             runs = pool.map(failures_of_the_reference, range(arguments.reference), chunksize=10)

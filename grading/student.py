@@ -33,7 +33,7 @@ from nn_helpers import write_atomically
 PROJECT = checks.PROJECT
 COPIED = ["LICENSE", "requirements.txt", "constraints.txt", "data/README.md"]
 COPIED += ["data/sign_digits.npz", "data/course_file.json"]
-COPIED += ["grading/checks.py", "grading/rubric.toml"]
+COPIED += ["grading/checks.py", "grading/mistakes.json", "grading/rubric.toml"]
 COPIED += ["nn_figures.py", "nn_figures.js", "nn_figures.css"]
 # The one breaks the reference, line by line: it can't do without the answers. The other reports
 # runs of the reference that are stored beside it.

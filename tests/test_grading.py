@@ -288,3 +288,64 @@ def test_an_edit_changes_only_its_own_module():
     z = np.array([1.0])
     assert module.sigmoid(z) == 0
     assert nn.sigmoid(z) != 0
+
+
+# Known mistakes
+
+
+@pytest.fixture(scope="module")
+def known():
+    return mutants.mistakes()
+
+
+def sentence(edit):
+    module = mutants.edited_module(edit)
+    return checks.diagnosis(module, [mutants.changed_function(edit)])
+
+
+def test_stored_mistakes_are_those_of_the_mutants(known):
+    assert checks.known_mistakes() == known
+
+
+def test_most_mutants_are_named_and_none_by_the_name_of_another():
+    named = 0
+    for edit in mutants.MUTANTS:
+        if said := sentence(edit):
+            assert f": {edit.name}" in said
+            named += 1
+    assert named >= 0.8 * len(mutants.MUTANTS)
+
+
+def test_right_functions_are_told_of_no_mistake():
+    for edit in mutants.VARIANTS:
+        assert sentence(edit) == "", edit.name
+    graded = {name for criterion in mutants.RUBRIC for name in criterion.functions}
+    assert checks.diagnosis(nn, graded) == ""
+
+
+# Mistakes that are no mutants, and what may be said of them.
+UNKNOWN = {
+    "dz2 = (a2 - y) / len(y)": {
+        "dz2 = (a2 - y) / len(y) * 2": "",
+        "dz2 = np.abs(a2 - y) / len(y)": "",
+        "dz2 = (a2 - y) / float(len(y)) ** 0.5": "",
+        "dz2 = -(y - a2)": "1/N missing",  # the same mistake in other words
+    },
+    "dz1 = da1 * a1 * (1 - a1)": {"dz1 = da1 * (1 - a1)": "", "dz1 = da1 * a1 / (1 - a1)": ""},
+    "return 0.5 * (1 + np.tanh(0.5 * z))": {
+        "return 1 / (1 + np.exp(z))": "sigmoid mirrored",
+        "return 1 / (2 + np.exp(-z))": "",
+    },
+    "z1 = X @ W1 + b1": {"z1 = X @ W1 + 2 * b1": "", "z1 = X @ np.abs(W1) + b1": ""},
+    "precision=TP / max(TP + FP, 1)": {"precision=FP / max(TP + FP, 1)": ""},
+    "recall=TP / max(TP + FN, 1)": {"recall=TN / max(TN + FP, 1)": ""},
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [(old, new, name) for old, changes in UNKNOWN.items() for new, name in changes.items()],
+)
+def test_of_an_unknown_mistake_nothing_false_is_said(old, new, expected):
+    said = sentence(mutants.Edit("unknown", old, new))
+    assert (expected in said) if expected else (said == "")

@@ -106,7 +106,7 @@ def test_holds_what_students_need_and_nothing_else(built):
             *("nn_figures.css", "nn_figures.js", "nn_figures.py"),
             *("constraints.txt", "pyproject.toml", "requirements.txt"),
             *("data/README.md", "data/course_file.json", "data/sign_digits.npz"),
-            *("grading/checks.py", "grading/rubric.toml"),
+            *("grading/checks.py", "grading/mistakes.json", "grading/rubric.toml"),
             *(f"notebooks/{name}.ipynb" for name in NAMES),
         ]
     )
