@@ -333,12 +333,12 @@ UNKNOWN = {
     },
     "dz1 = da1 * a1 * (1 - a1)": {"dz1 = da1 * (1 - a1)": "", "dz1 = da1 * a1 / (1 - a1)": ""},
     "return 0.5 * (1 + np.tanh(0.5 * z))": {
-        "return 1 / (1 + np.exp(z))": "sigmoid mirrored",
+        "return 0.5 - 0.5 * np.tanh(0.5 * z)": "sigmoid mirrored",
         "return 1 / (2 + np.exp(-z))": "",
     },
     "z1 = X @ W1 + b1": {"z1 = X @ W1 + 2 * b1": "", "z1 = X @ np.abs(W1) + b1": ""},
     "precision=TP / max(TP + FP, 1)": {"precision=FP / max(TP + FP, 1)": ""},
-    "recall=TP / max(TP + FN, 1)": {"recall=TN / max(TN + FP, 1)": ""},
+    "recall=TP / max(TP + FN, 1)": {"recall=FN / max(TP + FN, 1)": ""},
 }
 
 
