@@ -28,7 +28,7 @@ def symbol_table() -> pd.DataFrame:
     """List the letters of the course and the equations that compute them.
 
     The rows of the equations are read from the docstrings of the functions that compute them:
-    ``Eq. (n): symbol = formula | shape | meaning``.
+    ``Eq. (n): symbol = formula | shape | meaning``, the formula optional.
 
     Returns
     -------
@@ -37,10 +37,10 @@ def symbol_table() -> pd.DataFrame:
         ``computed by``.
     """
     rows = [(name, *described, "", "") for name, described in LETTERS.items()]
-    pattern = re.compile(r"Eq\. \((\d+)\): (.+?) [=≈←~] (.+) \| (.+) \| (.+)")
+    pattern = re.compile(r"Eq\. \((\d+)\): (.+?)(?: [=≈←~] (.+))? \| (.+) \| (.+)")
     for function in EQUATIONS:
         for number, name, formula, shape, meaning in pattern.findall(function.__doc__ or ""):
-            equation = f"({number}) {formula}"
+            equation = f"({number}) {formula}".strip()
             rows.append((name, shape, meaning, equation, function.__name__))
     columns = ["name in code", "shape", "meaning", "equation", "computed by"]
     table = pd.DataFrame(rows, columns=columns)
@@ -841,6 +841,57 @@ def network(picture: np.ndarray, activations: nn.Activations) -> Figure:
 
 
 @_styled
+def graph(above: Sequence[str], below: Sequence[str], title: str) -> Figure:
+    """Draw a network of two inputs, one hidden unit and one output, with room to work in.
+
+    Parameters
+    ----------
+    above : sequence of 12 str
+        What stands above x1, x2, W1 (twice), b1, z1, a1, W2, b2, z2, a2 and L, in this order.
+    below : sequence of 9 str
+        What stands in the box below each of these but x1, x2 and L; nothing leaves it blank.
+    title : str
+    """
+    nodes = {"x1": (0, 2.4), "x2": (0, 0), "1": (0, -2.4), "z1": (2.7, 0), "a1": (4.2, 0)}
+    nodes |= {" 1": (4.2, -2.4), "z2": (6.9, 0), "a2": (8.4, 0), "L": (9.7, 0)}
+    edges = {"W1": ("x1", "z1"), " W1": ("x2", "z1"), "b1": ("1", "z1"), "σ": ("z1", "a1")}
+    edges |= {"W2": ("a1", "z2"), "b2": (" 1", "z2"), " σ": ("z2", "a2"), "": ("a2", "L")}
+    names = ["x1", "x2", "W1", " W1", "b1", "z1", "a1", "W2", "b2", "z2", "a2", "L"]
+    said = dict(zip(names, above, strict=True))
+    back = dict(zip(names[2:-1], below, strict=True))
+    figure, axis = _new_figure(6, 3.6)
+    axis.axis("off")
+    axis.set(xlim=(-0.5, 10.2), ylim=(-3, 3.2), aspect="equal")
+    middle = {"ha": "center", "va": "center"}
+    paper = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+    blank = {"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": COLORS[1]}
+    for edge, ends in edges.items():
+        start, end = (np.array(nodes[name]) for name in ends)
+        axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "shrinkB": 11}, zorder=1)
+        x, y = start + 0.42 * (end - start)
+        text = f"{edge} {said.get(edge, '')}".strip()
+        axis.text(x, y + 0.36, text, color=COLORS[0], bbox=paper, **middle)
+        if edge in back:
+            axis.text(x, y - 0.36, back[edge] or " " * 8, color=COLORS[1], bbox=blank, **middle)
+    for node, (x, y) in nodes.items():
+        axis.scatter(x, y, s=480, color="white", edgecolor=COLORS[3], zorder=2)
+        axis.text(x, y, node.strip(), **middle)
+        axis.text(x, y + 0.66, said.get(node, ""), color=COLORS[0], **middle)
+        if node in back:
+            axis.text(x, y - 0.8, back[node] or " " * 8, color=COLORS[1], bbox=blank, **middle)
+    figure.suptitle(title, x=0.01, ha="left")
+    described = [
+        f"{name.strip()} {said[name]}, below it {back.get(name) or 'a blank box'}".strip()
+        for name in names[2:-1]
+    ]
+    figure.set_label(
+        f"{title}. Inputs x1 {said['x1']} and x2 {said['x2']} lead to z1, a1, z2, a2 and the "
+        f"loss L {said['L']}. {'; '.join(described)}."
+    )
+    return figure
+
+
+@_styled
 def panels(tables: Mapping[str, pd.DataFrame], title: str, *, reference: str) -> Figure:
     """Draw each column of some tables in a panel of its own, over one that they all share.
 
@@ -906,6 +957,33 @@ def scatter(table: pd.DataFrame, title: str, *, unit: str, named: Sequence[str])
         f"{title}. {len(table)} dots, {right} to the right, {up} up, {unit}. {'; '.join(said)}."
     )
     return figure
+
+
+# In the student edition -----------------------------------------------------------------
+
+
+def classroom() -> None:
+    """Let a notebook say in a sentence what is not written yet, and follow changes of modules.
+
+    A NotImplementedError becomes text that says where to write. Before each cell, modules whose
+    files have changed are loaded anew, so that no kernel needs to be restarted.
+    """
+    import IPython
+    from IPython.display import Markdown, display
+
+    shell = IPython.get_ipython()
+
+    def say(_shell: Any, _kind: Any, error: Exception, trace: Any, tb_offset: Any = None) -> None:
+        while trace.tb_next:
+            trace = trace.tb_next
+        file = Path(trace.tb_frame.f_code.co_filename)
+        is_module = file.parent == nn.PROJECT
+        where = f"in `{file.name}`, line {trace.tb_lineno}" if is_module else "above"
+        display(Markdown(f"**Your turn**, {where}: {error}."))
+
+    shell.set_custom_exc((NotImplementedError,), say)
+    shell.run_line_magic("load_ext", "autoreload")
+    shell.run_line_magic("autoreload", "2")
 
 
 # Live figures ---------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Self-checks: what must hold for any correct solution, on random input.
 
     python grading/checks.py                     check nn_helpers.py, count the points
+    python grading/checks.py --notebook 02       only what notebook 02 asks for
     python grading/checks.py my_solution.py      check another file
     python grading/checks.py --seed 7            with the random input of an earlier run
 
@@ -8,7 +9,8 @@ No check knows a right answer by heart. Each states a property that follows from
 is for, such as "the gradients agree with central differences". So a different formula or another
 starting point passes, as long as it is right. A check that fails is made once more with other
 input, and only what fails twice counts. The seed of the random input is printed; with ``--seed``
-it fails in the same way again.
+it fails in the same way again. If the function then answers exactly as one with a known mistake
+does, that mistake is named.
 
 A check is a function of the module to be checked, here called ``nn``, and of a random generator.
 It raises an `AssertionError` that says in words what should hold.
@@ -1340,9 +1342,14 @@ class Criterion(NamedTuple):
     blame: bool = True
 
 
-def read_rubric(path: Path = PROJECT / "grading" / "rubric.toml") -> list[Criterion]:
+def rubric() -> dict[str, Any]:
+    """Return what ``rubric.toml`` holds."""
+    return tomllib.loads((PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
+
+
+def read_rubric() -> list[Criterion]:
     """Return the criteria in the order in which they are graded."""
-    parts = tomllib.loads(path.read_text(encoding="utf-8"))["part"]
+    parts = rubric()["part"]
     return [Criterion(part["title"], **line) for part in parts for line in part["criteria"]]
 
 
@@ -1417,6 +1424,7 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", nargs="?", type=Path, default=PROJECT / "nn_helpers.py")
+    parser.add_argument("--notebook", metavar="NN", help="only what this one asks for: 01 to 04")
     parser.add_argument("--seed", type=int, help="of the random input; default: a new one")
     arguments = parser.parse_args(argv)
     if not arguments.file.is_file():
@@ -1425,38 +1433,52 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"file must be a Python file, its name ending in .py, got {arguments.file}")
     if arguments.seed is not None and arguments.seed < 0:
         parser.error(f"--seed must be 0 or more, got {arguments.seed}")
+    if arguments.notebook not in (None, *rubric()["notebook"]):
+        known = ", ".join(rubric()["notebook"])
+        parser.error(f"--notebook must be one of {known}, got {arguments.notebook}")
     try:
         nn = load_module(arguments.file)
     except Exception as error:  # whatever the code that is checked raises
         print(f"{arguments.file} can't be loaded: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
-    criteria = read_rubric()
-    problems = {c.check: failure(CHECKS[c.check], nn, seed) for c in criteria}
-    for part, group in itertools.groupby(criteria, key=lambda criterion: criterion.part):
-        lines = list(group)
-        earned = sum(c.points for c in lines if problems[c.check] is None)
-        print(f"{part}: {earned} of {sum(c.points for c in lines)} points")
-        for c in lines:
-            problem = problems[c.check]
+    points = lost = 0
+    first: dict[str, str] = {}  # to mend, and to write
+    for notebook, criteria in by_notebook(arguments.notebook).items():
+        problems = [failure(CHECKS[c.check], nn, seed) for c in criteria]
+        missed = sum(c.points for c, problem in zip(criteria, problems, strict=True) if problem)
+        total = sum(c.points for c in criteria)
+        points, lost = points + total, lost + missed
+        print(f"Notebook {notebook}: {total - missed} of {total} points")
+        for c, problem in zip(criteria, problems, strict=True):
             unwritten = problem is not None and problem.startswith("NotImplementedError")
-            mark = "ok  " if problem is None else "open" if unwritten else "FAIL"
+            mark = "open" if unwritten else "FAIL" if problem else "ok  "
             print(f"  {mark} {c.points:2d}  {c.check.replace('_', ' ')}")
+            if problem:
+                first.setdefault(mark, c.check)
             if mark == "FAIL":
-                print(f"           {problem}")
-                if said := diagnosis(nn, c.functions):
-                    print(f"           {said}")
-    points = sum(c.points for c in criteria)
-    failed = [c for c in criteria if problems[c.check] is not None]
-    open_points = sum(c.points for c in failed)
-    print(f"\n{len(criteria) - len(failed)} of {len(criteria)} checks passed: ", end="")
-    print(f"{points - open_points} of {points} points earned, {open_points} open")
-    if failed:
-        first = failed[0].check
-        print(f"\nThe first to mend: {first.replace('_', ' ')}")
-        print(f"  What should hold: {' '.join(CHECKS[first].__doc__.split())}")
-        print(f"  What went wrong:  {problems[first]}\n  The same again:   --seed {seed}")
-    return int(bool(failed))
+                said = diagnosis(nn, c.functions)
+                print(*(f"           {line}" for line in (problem, said) if line), sep="\n")
+    print(f"\n{points - lost} of {points} points earned, {lost} open")
+    if check := first.get("FAIL"):
+        print(f"\nThe first to mend: {check.replace('_', ' ')}")
+        print(f"  What should hold: {' '.join(CHECKS[check].__doc__.split())}")
+        print(f"  The same again:   --seed {seed}")
+    elif check := first.get("open"):
+        (criterion,) = (c for c in read_rubric() if c.check == check)
+        print(f"The next to write: {' and '.join(criterion.functions)}")
+    return int(bool(lost))
+
+
+def by_notebook(asked: str | None) -> dict[str, list[Criterion]]:
+    """Return the criteria of each notebook, or of the one that is asked for, as they are met."""
+    found = {}
+    for number, notebook in rubric()["notebook"].items():
+        order = notebook["functions"].index
+        criteria = [c for c in read_rubric() if c.functions[0] in notebook["functions"]]
+        if asked in (None, number):
+            found[number] = sorted(criteria, key=lambda c: order(c.functions[0]))
+    return found
 
 
 if __name__ == "__main__":

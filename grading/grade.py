@@ -29,7 +29,6 @@ import tempfile
 import threading
 import time
 import tokenize
-import tomllib
 import types
 import unicodedata
 import zipfile
@@ -883,7 +882,7 @@ def report(
 ) -> None:
     """Write feedback, tables and the learning platforms' files, and print a summary."""
     output = arguments.output
-    rubric = tomllib.loads((PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
+    rubric = checks.rubric()
     hand, hand_points = rubric["by_hand"]["title"], rubric["by_hand"]["points"]
     marks = read_marks(output / "presentation.csv", hand_points)
     parts = [part["title"] for part in rubric["part"]]

@@ -5,9 +5,10 @@
 
 Nothing is kept twice: the edition is made from the files of the repository. In `nn_helpers.py`
 the functions that the rubric names keep signature and docstring and lose their bodies. In the
-notebooks every statement of such a body becomes a prompt, in code and in prose, and each open
-question gets a cell for its answer. Outputs are cleared. Before anything is put in place, the
-whole edition is searched for answers. If one is left, the command fails and the old edition stays.
+notebooks every statement of such a body becomes a prompt, in code and in prose, a heading says
+"Your turn" before each and before the first cell that needs a function, and each open question
+gets a cell for its answer. Outputs are cleared. Before anything is put in place, the whole edition
+is searched for answers. If one is left, the command fails and the old edition stays.
 """
 
 import argparse
@@ -20,9 +21,8 @@ import os
 import re
 import sys
 import tempfile
-import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,54 +31,110 @@ import checks
 from nn_helpers import write_atomically
 
 PROJECT = checks.PROJECT
-COPIED = ["LICENSE", "requirements.txt", "constraints.txt", "data/README.md"]
+COPIED = ["LICENSE", "requirements.txt", "constraints.txt"]
 COPIED += ["data/sign_digits.npz", "data/course_file.json"]
 COPIED += ["grading/checks.py", "grading/mistakes.json", "grading/rubric.toml"]
 COPIED += ["nn_figures.py", "nn_figures.js", "nn_figures.css"]
-# The one breaks the reference, line by line: it can't do without the answers. The other reports
-# runs of the reference that are stored beside it.
-LEFT_OUT = {"02b_find_the_bug", "05_experiments"}
-# Sentences that need other words in the edition. Each must still stand in its notebook.
+LEFT_OUT = {"05_experiments"}  # it reports runs of the reference that are stored beside it
+# A function that is given but for the statements that assign these names.
+ASKED = {"split_by_signer": ["in_test"]}
+ROOM = "(double-click to write)\n\n"
+# Text that needs other words in the edition, or a cell as a whole, by its name. Each must still
+# stand in its notebook.
 REWORDED = {
-    ("02_derivation", "followed by the few lines of code that compute it."): (
-        "followed by room for the few lines of code that compute it. They are yours to write, "
-        "wherever a cell says `raise NotImplementedError`. What a function takes and returns "
-        "stands in its docstring in `nn_helpers.py`."
-    ),
-    ("02_derivation", "All four agree, for each example and each unit."): (
-        "Four times `True`? If not, mend `forward` before you go on: the first letter that does "
-        "not agree tells which line to look at."
-    ),
-    ("02_derivation", "run the cell once more to bring it back to life."): (
-        "run the cell once more to bring it back to life.\n\n"
-        "The figure calls `nn_helpers`. So first copy your `sigmoid` and `binary_cross_entropy` "
-        "into `nn_helpers.py`. Then restart the kernel and run the cells above again."
-    ),
-    ("02_derivation", "does for each parameter what we did by hand: central differences."): (
-        "does for each parameter what we did by hand: central differences. It needs "
-        "your `forward` in `nn_helpers.py` too. Copy it, without the `nn.`: there "
-        "`nn.Activations` is `Activations`. Then restart the kernel and run the cells above again."
-    ),
-    ("02_derivation", "so that each pixel has mean 0 and a spread near 1."): (
-        "so that each pixel has mean 0 and a spread near 1. Write `fit_standardizer` and "
-        "`standardize` in `nn_helpers.py` first."
-    ),
-    ("02_derivation", "They import them."): (
-        "They import them. So copy the rest of what you wrote into `nn_helpers.py`, without the "
-        "`nn.`, and restart the kernel."
-    ),
-    ("02_derivation", "function for it, `np.outer(dz2, W2)`."): "function for it.",
-    ("02_derivation", "Next: **2b · Find the bug**, or straight on to "): "Next: ",
-    ("04_evaluation", "a file. The table in `README.md` is made from it."): (
-        "the file `figures/results.json`."
-    ),
-    ("04_evaluation", "\n\nNext: **05 · Experiments**."): "",
+    "01_exploration": {
+        " and what not, and how to walk through these notebooks with real ": (
+            " and what not. The same notebooks can be walked through with real "
+        ),
+    },
+    "02_derivation": {
+        "followed by the few lines of code that compute it.": (
+            "followed by room for the few lines of code that compute it. They are yours to write,"
+            " wherever a heading says *Your turn*. What a function takes and returns stands in "
+            "its docstring in `nn_helpers.py`."
+        ),
+        "is derived in full, and": "is derived, four of them by you, and",
+        "All four agree, for each example and each unit.": (
+            "Four times `True`? If not, mend `forward` before you go on: the first letter that "
+            "does not agree tells which line to look at."
+        ),
+        "derive-dz1": """### Back through the hidden layer
+
+From here on the derivation is yours. It is the network that you worked by hand, for $N$
+examples and $H$ units. For each letter, ask three questions.
+
+1. **What does it feed, and with which slope?** Multiply.
+2. **Does one number feed several others?** Then their shares add up, as for Eq. (12). If it
+   feeds only one, nothing is added.
+3. **Which shape?** A gradient has the shape of what it belongs to.
+
+By Eq. (4) the activation $a_{1,nh}$ feeds $z_{2,n}$. By Eq. (3) the logit $z_{1,nh}$ feeds
+$a_{1,nh}$.
+
+$$d\\mathbf{a}_1 = \\boxed{\\hspace{6em}} \\tag{14}$$
+
+$$d\\mathbf{z}_1 = \\boxed{\\hspace{6em}} \\tag{15}$$
+
+Both have the shape $(N, H)$. For one example and one unit, write the right sides down first.
+Then for all of them at once. A vector `v` of shape $(N,)$ becomes a column of shape $(N, 1)$ as
+`v[:, None]`.
+
+**Your derivation of Eqs. (14) and (15)** (double-click to write)
+
+""",
+        "derive-dW1": """### The hidden weights and biases
+
+The same three questions for the weight $W_{1,dh}$ and the bias $b_{1,h}$. By Eq. (2) both feed
+$z_{1,nh}$, in every example $n$.
+
+$$d\\mathbf{W}_1 = \\boxed{\\hspace{6em}} \\tag{16}$$
+
+$$d\\mathbf{b}_1 = \\boxed{\\hspace{6em}} \\tag{17}$$
+
+The shapes are $(D, H)$ and $(H,)$. Which axis do the examples have, and which axis is left?
+
+**Your derivation of Eqs. (16) and (17)** (double-click to write)
+
+""",
+        "They import them.": (
+            "They import them. So copy the rest of what you wrote into `nn_helpers.py`, without "
+            "the `nn.`, and save it."
+        ),
+        "It is not typed.": "It is not typed, and it leaves out what was yours to find.",
+        "They are the same. What the helper adds": (
+            "Are the results the same? The lines need not be. What the helper adds"
+        ),
+        "function for it, `np.outer(dz2, W2)`.": "function for it.",
+        "Next: **2b · Find the bug**, or straight on to ": "Next: ",
+    },
+    "02b_find_the_bug": {
+        " `python grading/mutants.py` does it here.": "",
+        "\n\nNext: **03 · Training**.": "",
+    },
+    "03_training": {
+        "Here it finds its way back, and even ends lowest. That is luck, and": (
+            "It may find its way back, and may even end lowest. That is luck, and"
+        ),
+    },
+    "04_evaluation": {
+        "All four of the report's figures lie inside this network's intervals. So": (
+            "Where a figure of the report lies inside this network's interval,"
+        ),
+        "a file. The table in `README.md` is made from it.": "the file `figures/results.json`.",
+        " Notebook 05 shows it turned and shifted copies while it trains, and measures": (
+            " `nn.augment` makes turned and shifted copies to train on. One could measure"
+        ),
+        "\n\nNotebook 05 builds files of this kind from rendered hands, so that anyone ": (
+            "\n\nFiles of this kind can be built from rendered hands, so that anyone "
+        ),
+        "Next: **05 · Experiments**.": "Next: **2b · Find the bug**.",
+    },
 }
 # Statements of graded functions that code which comes along has too. They tell nothing.
 COMMON = {
-    "return (rows[~in_test], rows[in_test])",  # _split_by_class
     "(TN, FP), (FN, TP) = matrix.tolist()",  # nn_figures.confusion_matrix
     "share = successes / trials",  # checks.py
+    "z = NormalDist().inv_cdf((1 + confidence) / 2)",  # its own docstring
 }
 # What working with an edition adds to it.
 BY_PRODUCTS = {".venv", "build", "figures", "__pycache__", ".ipynb_checkpoints"}
@@ -101,11 +157,16 @@ def plain(node: ast.AST) -> str:
 
 
 @functools.cache
+def functions_of(source: str) -> list[ast.FunctionDef]:
+    """Return the functions that a module or a cell defines."""
+    return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+
+
+@functools.cache
 def graded_functions(source: str) -> list[ast.FunctionDef]:
-    """Return the functions in the source that the rubric names."""
+    """Return those of them that the rubric names."""
     names = {name for criterion in checks.read_rubric() for name in criterion.functions}
-    body = ast.parse(source).body
-    return [node for node in body if isinstance(node, ast.FunctionDef) and node.name in names]
+    return [function for function in functions_of(source) if function.name in names]
 
 
 @functools.cache
@@ -119,7 +180,8 @@ def answers(reference: str) -> dict[str, Answer]:
     idle = (ast.Name, ast.Attribute, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.expr_context)
     for function in graded_functions(reference):
         cited = re.findall(r"(Eq\. \(\d+\)): (\S+)", ast.get_docstring(function) or "")
-        for node in ast.walk(function):
+        nodes = asked(function) if function.name in ASKED else ast.walk(function)
+        for node in nodes:
             if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return):
                 continue
             value = node.value or ast.Constant(None)
@@ -132,6 +194,12 @@ def answers(reference: str) -> dict[str, Answer]:
             for text in (plain(node), plain(value)):
                 found[text] = Answer(names, equations, plain(node))
     return found
+
+
+def asked(function: ast.FunctionDef) -> list[ast.Assign]:
+    """Return the statements that are asked for of a function that is otherwise given."""
+    nodes = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    return [node for node in nodes if plain(node.targets[0]) in ASKED[function.name]]
 
 
 def answer_in(node: ast.stmt, known: dict[str, Answer]) -> Answer | None:
@@ -151,15 +219,21 @@ def replaced(source: str, edits: list[tuple[int, int, str]]) -> str:
     return "\n".join(lines)
 
 
-def not_written(names: list[str], equations: list[str], otherwise: str = "") -> str:
-    """Return the line that stands where an answer stood, such as "Eq. (1): write sigmoid here"."""
-    message = f"write {' and '.join(names)} here{'' if equations else otherwise}"
+def not_written(names: list[str], equations: list[str], margin: str, otherwise: str = "") -> str:
+    """Return the lines that stand where an answer stood, with room to write."""
+    message = f"write {' and '.join(names)} here"
     if equations:
-        between = " to " if len(equations) > 2 else " and "
-        numbers = [equation.removeprefix("Eq. ") for equation in equations]
-        numbers = numbers if len(numbers) < 3 else [numbers[0], numbers[-1]]
-        message = f"Eq{'s' * (len(numbers) > 1)}. {between.join(numbers)}: {message}"
-    return f'raise NotImplementedError("{message}")'
+        message = f"{equations_in_words(equations)}: {message}"
+    room = f"# Your turn: {message}. Then delete the last of these lines.\n\n\n"
+    return f'{margin}{room}{margin}raise NotImplementedError("{message}{otherwise}")'
+
+
+def equations_in_words(equations: list[str]) -> str:
+    """Return such as "Eq. (1)", "Eqs. (2) to (5)" or nothing."""
+    numbers = [equation.removeprefix("Eq. ") for equation in equations]
+    between = " to " if len(numbers) > 2 else " and "
+    ends = numbers if len(numbers) < 3 else [numbers[0], numbers[-1]]
+    return f"Eq{'s' * (len(numbers) > 1)}. {between.join(ends)}" if numbers else ""
 
 
 def without_bodies(source: str, reference: str) -> str:
@@ -167,22 +241,32 @@ def without_bodies(source: str, reference: str) -> str:
     docstrings = {f.name: ast.get_docstring(f) or "" for f in graded_functions(reference)}
     edits = []
     for function in graded_functions(source):
-        first = function.body[0].lineno
+        first, last = function.body[0].lineno, function.end_lineno
         if ast.get_docstring(function) is not None:
             first = function.body[0].end_lineno + 1
+        name, otherwise = function.name, ", as the docstring above says"
+        if name in ASKED:
+            (statement,) = asked(function)
+            first, last = statement.lineno, statement.end_lineno
+            name, otherwise = plain(statement.targets[0]), ", with what is given above"
         equations = re.findall(r"(Eq\. \(\d+\)): ", docstrings[function.name])
-        new = not_written([function.name], equations, ", as the docstring above says")
-        edits.append((first, function.end_lineno, f"    {new}"))
+        prompt = not_written([name], equations, "    ", "" if equations else otherwise)
+        edits.append((first, last, prompt))
     return replaced(source, edits)
 
 
-def without_raises(source: str) -> str:
-    """Take out of the graded functions' docstrings which arguments they refuse: no check asks."""
+def without_formulas(source: str) -> str:
+    """Take out of the graded functions' docstrings what they refuse, and how to go back.
+
+    No check asks for what they refuse. Of the backward pass, the letters and shapes stay.
+    """
     raises = r"\n\n    Raises\n    ------\n.*?(?=\n\n|\n    \"\"\")"
+    formula = r"(Eq\. \(1[0-7]\): [^ =]+) = [^|]*(\| [^|]*\| [^,\n]*).*"
     without = source
     for function in graded_functions(source):
         docstring = ast.get_source_segment(source, function.body[0])
-        without = without.replace(docstring, re.sub(raises, "", docstring, flags=re.DOTALL))
+        new = re.sub(raises, "", docstring, flags=re.DOTALL)
+        without = without.replace(docstring, re.sub(formula, r"\1 \2", new))
     return without
 
 
@@ -198,9 +282,9 @@ def student_module(source: str) -> str:
     -------
     str
         The same text, except that each graded function raises NotImplementedError, which names
-        its equations. Decorators, signatures and docstrings stay, but for what it refuses.
+        its equations. Decorators, signatures and docstrings stay, but for `without_formulas`.
     """
-    return without_bodies(without_raises(source), source)
+    return without_bodies(without_formulas(source), source)
 
 
 def student_code(source: str, reference: str, *, is_cell: bool) -> str:
@@ -217,10 +301,12 @@ def student_code(source: str, reference: str, *, is_cell: bool) -> str:
                 new = not_written(
                     [answer.names for answer in found],
                     [equation for answer in found for equation in answer.equations],
+                    " " * run[0].col_offset,
                 )
                 if not is_cell:
-                    new = f"# Your lines: {'; '.join(answer.names for answer in found)}"
-                edits.append((run[0].lineno, run[-1].end_lineno, " " * run[0].col_offset + new))
+                    names = "; ".join(answer.names for answer in found)
+                    new = f"{' ' * run[0].col_offset}# Your lines: {names}"
+                edits.append((run[0].lineno, run[-1].end_lineno, new))
     return replaced(source, edits)
 
 
@@ -244,29 +330,115 @@ def student_prose(text: str, reference: str) -> str:
     return re.sub(code, without_answer, text, flags=re.MULTILINE | re.DOTALL)
 
 
-def student_notebook(name: str, notebook: dict, reference: str) -> dict:
-    """Return a notebook with prompts, without outputs, and with a cell for each answer."""
-    cells, rewordings = [], {old: new for (where, old), new in REWORDED.items() if where == name}
+def student_notebook(name: str, notebook: dict, sources: Mapping[str, str], known: set) -> dict:
+    """Return a notebook with prompts, without outputs, and with a cell for each answer.
+
+    Parameters
+    ----------
+    name, notebook : its name without ``.ipynb``, and what it holds
+    sources : text of the reference and of the figures, by the names of their modules
+    known : functions that other notebooks asked for; those that this one asks for are added
+    """
+    reference = sources["nn_helpers"]
+    cells, rewordings = [], {**REWORDED.get(name, {})}
+    written_here: list[str] = []
     for cell in notebook["cells"]:
-        source = "".join(cell["source"])
-        if cell["id"] == "colab":
+        source, ident = "".join(cell["source"]), cell["id"]
+        if ident == "colab":
             continue  # it fetches the course, answers included
-        if cell["cell_type"] == "code":
-            source = student_code(source, reference, is_cell=True)
-            cell = {**cell, "outputs": [], "execution_count": None}
-        else:
+        if cell["cell_type"] == "markdown":
+            source = rewordings.pop(ident, source)
             for old in [old for old in rewordings if old in source]:
                 source = source.replace(old, rewordings.pop(old))
             source = student_prose(source, reference)
-        cells.append({**cell, "source": source.splitlines(keepends=True)})
-        questions = source.partition("**On your own**\n\n")[2].partition("\n\n")[0]
-        for number in re.findall(r"^(\d+)\. ", questions, flags=re.MULTILINE):
-            room = [f"**Your answer to {number}** (double-click to write)\n", "\n"]
-            answer = {"cell_type": "markdown", "id": f"answer-{number}", "metadata": {}}
-            cells.append({**answer, "source": room})
+            parts = rooms(source) if "**On your own**" in source else [(ident, source)]
+            cells += [markdown(part, text) for part, text in parts]
+            continue
+        if wanted := needed(source, sources) - known:
+            known |= wanted
+            cells.append(markdown(f"write-{ident}", reminder(sorted(wanted), written_here)))
+        written_here += [function.name for function in graded_functions(source)]
+        code = student_code(source, reference, is_cell=True)
+        if prompt := re.search(r"# Your turn: (?:(Eqs?\. .+?): )?write (.+) here\.", code):
+            names = " and ".join(f"`{name}`" for name in prompt[2].split(" and "))
+            what = ", ".join(filter(None, [prompt[1], names]))
+            cells.append(markdown(f"turn-{ident}", f"#### Your turn: {what}"))
+        if "import nn_figures as draw" in code:
+            code += "\n\ndraw.classroom()  # a changed nn_helpers.py counts from the next cell on"
+        cell = {**cell, "source": code.splitlines(keepends=True)}
+        cells.append({**cell, "outputs": [], "execution_count": None})
+    known |= set(written_here)
     if rewordings:
         raise ValueError(f"REWORDED: {name} no longer says {next(iter(rewordings))!r}")
     return {**notebook, "cells": cells}
+
+
+def markdown(ident: str, source: str) -> dict:
+    """Return a cell of text."""
+    lines = source.splitlines(keepends=True)
+    return {"cell_type": "markdown", "id": ident, "metadata": {}, "source": lines}
+
+
+def rooms(source: str) -> Iterator[tuple[str, str]]:
+    """Yield names and texts of cells: each open question, and right under it room to answer."""
+    before, questions, after = re.split(r"(?m)^(?=1\. )|(?<=\n)\n(?=\*\*In practice)", source)
+    yield "questions", before
+    for number, question in enumerate(re.split(r"(?m)^(?=\d+\. )", questions)[1:], 1):
+        yield f"question-{number}", question.strip()
+        yield f"answer-{number}", f"**Your answer to {number}** {ROOM}"
+    yield "after", after
+
+
+def needed(code: str, sources: Mapping[str, str]) -> set[str]:
+    """Return the graded functions that code calls through a module, there and further on."""
+    functions = {
+        (module, function.name): function
+        for module, source in sources.items()
+        for function in functions_of(source)
+    }
+    short = {"nn": "nn_helpers", "draw": "nn_figures"}
+    waiting: list[tuple[str, ast.AST]] = [("", ast.parse(code))]
+    found = set()
+    while waiting:
+        within, node = waiting.pop()
+        named = {
+            (short.get(ast.unparse(part.value)), part.attr)
+            for part in ast.walk(node)
+            if isinstance(part, ast.Attribute)
+        }
+        called = {
+            (within, part.func.id)
+            for part in ast.walk(node)
+            if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)
+        }
+        new = ((named | called) & functions.keys()) - found
+        found |= new
+        waiting += [(module, functions[module, name]) for module, name in new]
+    graded = {function.name for function in graded_functions(sources["nn_helpers"])}
+    return {name for module, name in found if module == "nn_helpers"} & graded
+
+
+def reminder(names: list[str], written_here: list[str]) -> str:
+    """Return the text that asks for functions in `nn_helpers.py` before a cell needs them."""
+
+    def said(names: list[str]) -> str:
+        in_part = {name: f"the line that is missing in `{name}`" for name in ASKED}
+        return " and ".join(in_part.get(name, f"`{name}`") for name in names)
+
+    copied = [name for name in names if name in written_here]
+    new = [name for name in names if name not in written_here]
+    lines = ["#### Your turn, in `nn_helpers.py`"]
+    if new:
+        lines.append(
+            f"Write {said(new)}. The docstring there says what to take and what to return. The "
+            "next cell needs it."
+        )
+    if copied:
+        lines.append(
+            f"Copy {said(copied)} from this notebook into that file, without the `nn.`: there "
+            "`nn.Activations` is `Activations`. The next cell needs it."
+        )
+    return "\n\n".join([*lines, "Save the file, and go on here."])
 
 
 # The edition ----------------------------------------------------------------------------
@@ -274,8 +446,14 @@ def student_notebook(name: str, notebook: dict, reference: str) -> dict:
 
 def student_readme(template: str) -> str:
     """Return README.md, with what the rubric says in the places that the template marks."""
-    rubric = tomllib.loads((PROJECT / "grading" / "rubric.toml").read_text(encoding="utf-8"))
-    by_hand = rubric["by_hand"]
+    rubric = checks.rubric()
+    by_hand, notebooks = rubric["by_hand"], rubric["notebook"].items()
+    functions = ["| notebook | write in `nn_helpers.py` | hours |", "|---|---|---|"]
+    functions += [
+        f"| [{number} {notebook['file'][3:].title()}](notebooks/{notebook['file']}.ipynb) | "
+        f"{', '.join(f'`{name}`' for name in notebook['functions'])} | {notebook['hours']:g} |"
+        for number, notebook in notebooks
+    ]
     points = ["| part | points | found by |", "|---|---|---|"]
     points += [
         f"| {part['title']} | {part['points']} | {len(part['criteria'])} self-checks |"
@@ -283,9 +461,22 @@ def student_readme(template: str) -> str:
     ]
     points += [f"| {by_hand['title']} | {by_hand['points']} | reading your notebooks |"]
     look_for = [f"- {line}" for line in by_hand["look_for"]]
-    for mark, lines in {"points": points, "look for": look_for}.items():
+    hours = [f"{sum(notebook['hours'] for _, notebook in notebooks):g}"]
+    marks = {"points": points, "look for": look_for, "functions": functions, "hours": hours}
+    for mark, lines in marks.items():
         template = template.replace(f"<!-- {mark} -->", "\n".join(lines))
     return template
+
+
+def student_data_readme(text: str) -> str:
+    """Return what data/README.md says of the format and of the embedded set, without commands."""
+    intro, rest = text.split("\n\nThe embedded set is the default.", 1)
+    embedded = rest.partition("\n## ")[2].partition("\n## ")[0]
+    leads = ("What it is", "Why it exists", "What it can stand for", "What it can't", "Licence")
+    paragraphs = embedded.split("\n\n")
+    kept = [text for text in paragraphs if text.startswith(tuple(f"**{lead}" for lead in leads))]
+    intro = intro.replace("Three sources, one format. ", "")
+    return "\n\n".join([intro, "## The embedded set, `sign_digits.npz`", *kept]).strip() + "\n"
 
 
 def student_makefile(makefile: str) -> str:
@@ -296,7 +487,8 @@ def student_makefile(makefile: str) -> str:
     comment = (
         "# make          the packages, once\n"
         "# make lab      open the notebooks\n"
-        "# make check    run the self-checks on nn_helpers.py and count the points"
+        "# make check    run the self-checks on nn_helpers.py and count the points\n"
+        "#               (NOTEBOOK=02: only what that notebook asks for)"
     )
     ready = "all: $(VENV)/installed\n\t@echo Ready: make lab opens the notebooks."
     return "\n\n".join([comment, settings, ready, *rules, ".PHONY: all lab check\n"])
@@ -314,16 +506,21 @@ def edition() -> dict[str, bytes]:
     files = {
         "nn_helpers.py": student_module(reference),
         "README.md": student_readme(read("grading/student_readme.md")),
+        "data/README.md": student_data_readme(read("data/README.md")),
         "Makefile": student_makefile(read("Makefile")),
         "pyproject.toml": "\n\n".join(tables).rstrip() + "\n",
     }
-    for path in (PROJECT / "notebooks").glob("[0-9]*.ipynb"):
+    sources = {"nn_helpers": reference, "nn_figures": read("nn_figures.py")}
+    known: set[str] = set()
+    paths = (PROJECT / "notebooks").glob("[0-9]*.ipynb")
+    for path in sorted(paths, key=lambda path: ("b_" in path.stem, path)):  # 02b comes last
         if path.stem not in LEFT_OUT:
             notebook = json.loads(path.read_text(encoding="utf-8"))
-            notebook = student_notebook(path.stem, notebook, reference)
+            notebook = student_notebook(path.stem, notebook, sources, known)
             text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
             files[f"notebooks/{path.name}"] = text + "\n"
     copied = {name: (PROJECT / name).read_bytes() for name in COPIED}
+    copied["data/six_and_eight.png"] = (PROJECT / "figures/01_six_and_eight.png").read_bytes()
     return dict(sorted({**copied, **{name: text.encode() for name, text in files.items()}}.items()))
 
 

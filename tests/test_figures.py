@@ -109,6 +109,10 @@ PLOTS = {
         lambda: draw.network(np.zeros(784), ACTIVATIONS),
         ["6 of its 784 pixels", "5 of 5 hidden units", "filled to 0.75"],
     ),
+    "graph": (
+        lambda: draw.graph([*"abcdefghijkl"], ["1", *"2345678", ""], "By hand"),
+        ["By hand. Inputs x1 a and x2 b", "W1 c, below it 1;", "a2 k, below it a blank box."],
+    ),
     "panels": (
         lambda: draw.panels({"cost": TIMED, "gain": -TIMED}, "Alike", reference="a"),
         ["Alike. 1 panels, a in grey", "cost. a: 3 at 1", "gain. a: -3 at 1", "b: -1 at 1"],
