@@ -1334,7 +1334,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
     The interval of Wilson (1927), which keeps its promise near 0 and 1, where the usual
     ± two standard errors does not (Brown, Cai and DasGupta, 2001). With the share s of n trials
-    and ``z = NormalDist().inv_cdf((1 + confidence) / 2)``, the ends are
+    and z, the quantile ``NormalDist().inv_cdf((1 + confidence) / 2)``, the ends are
 
     (s + z² / 2n ± z √(s (1 − s) / n + z² / 4n²)) / (1 + z² / n)
 

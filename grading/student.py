@@ -134,7 +134,6 @@ The shapes are $(D, H)$ and $(H,)$. Which axis do the examples have, and which a
 COMMON = {
     "(TN, FP), (FN, TP) = matrix.tolist()",  # nn_figures.confusion_matrix
     "share = successes / trials",  # checks.py
-    "z = NormalDist().inv_cdf((1 + confidence) / 2)",  # its own docstring
 }
 # What working with an edition adds to it.
 BY_PRODUCTS = {".venv", "build", "figures", "__pycache__", ".ipynb_checkpoints"}

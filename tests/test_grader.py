@@ -11,6 +11,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import checks
 import dask_cluster
 import grade
 import mutants
@@ -90,8 +91,8 @@ UNUSUAL = {
         "mean, scale = standardizer\n": "mean, (scale,) = standardizer.values()\n",
     },
     "rounded quantiles": {
-        "NormalDist().inv_cdf((1 + confidence) / 2)": (
-            "{0.8: 1.2816, 0.9: 1.645, 0.95: 1.96, 0.99: 2.576}[confidence]"
+        "z = NormalDist().inv_cdf((1 + confidence) / 2)": (
+            "z = {0.8: 1.2816, 0.9: 1.645, 0.95: 1.96, 0.99: 2.576}[confidence]"
         )
     },
     "prints": {
@@ -115,6 +116,19 @@ def test_column_vectors_get_a_clear_message_and_partial_credit(assignment):
     assert words in messages["forward_definition"]
     assert not messages["sigmoid"]
     assert not messages["loss_definition"]
+
+
+@needs_sandbox
+def test_a_known_mistake_is_named_as_in_the_self_checks(assignment):
+    edits = {mutants.changed_function(edit): edit for edit in mutants.MUTANTS}  # the last of each
+    for function, edit in edits.items():
+        said = checks.diagnosis(mutants.edited_module(edit), [function])
+        about_it = [c for c in assignment.rubric if function in c.functions]
+        source = REFERENCE.replace(edit.old, edit.new)
+        _, messages = graded(source, assignment._replace(rubric=about_it))
+        failed = [message for message in messages.values() if message]
+        assert failed
+        assert all(message.endswith(said) for message in failed), edit.name
 
 
 @needs_sandbox

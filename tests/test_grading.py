@@ -1,9 +1,11 @@
 """The self-checks: right solutions pass, mistakes cost their function, every check is needed."""
 
+import contextlib
 import re
 import subprocess
 import sys
 import types
+import warnings
 
 import checks
 import mutants
@@ -95,7 +97,8 @@ def test_code_that_raises_fails_its_checks_in_one_line(tmp_path):
 def test_command_on_the_reference_passes():
     result = command()
     assert result.returncode == 0, result.stdout
-    assert f"{len(checks.CHECKS)} of {len(checks.CHECKS)} checks passed" in result.stdout
+    assert len(re.findall("^  ok", result.stdout, flags=re.MULTILINE)) == len(checks.CHECKS)
+    assert "80 of 80 points earned, 0 open" in result.stdout
 
 
 def test_what_cannot_be_checked_is_said_in_a_sentence(tmp_path):
@@ -107,6 +110,7 @@ def test_what_cannot_be_checked_is_said_in_a_sentence(tmp_path):
         (notebook,): "its name ending in .py, got",
         (broken,): "broken.py can't be loaded: SyntaxError",
         ("--seed", -1): "--seed must be 0 or more, got -1",
+        ("--notebook", "2"): "--notebook must be one of 01, 02, 03, 04, got 2",
     }.items():
         result = command(*arguments)
         assert result.returncode == 2
@@ -320,6 +324,34 @@ def test_right_functions_are_told_of_no_mistake():
         assert sentence(edit) == "", edit.name
     graded = {name for criterion in mutants.RUBRIC for name in criterion.functions}
     assert checks.diagnosis(nn, graded) == ""
+
+
+def test_no_right_answer_can_be_had_from_the_fingerprints(known):
+    """They hold only hashes of wrong answers; and who knows the right ones to the probes has none.
+
+    A function that remembers the right answer to each probe, and nothing else, earns no point.
+    """
+    module = checks.module_of(mutants.SOURCE.read_text(encoding="utf-8"), "remembers", "x.py")
+    for criterion in mutants.RUBRIC:
+        for name in criterion.functions:
+            assert checks.fingerprint(nn, name) not in known[name]
+            assert all(re.fullmatch("[0-9a-f]{16}", key) for key in known[name])
+            right, answers = getattr(nn, name), {}
+            for arguments, named in checks.probes(nn)[name]:
+                with warnings.catch_warnings(), contextlib.suppress(ValueError):
+                    warnings.simplefilter("ignore")
+                    answers[checks.in_words((arguments, named))] = right(*arguments, **named)
+
+            def remembers(*arguments, answers=answers, **named):
+                return answers.get(checks.in_words((arguments, named)))
+
+            setattr(module, name, remembers)
+            arguments, named = checks.probes(nn)[name][0]
+            assert remembers(*arguments, **named) is not None
+        mixed = mutants.Mixed(module, criterion.functions)
+        assert checks.failure(checks.CHECKS[criterion.check], mixed, 0) is not None
+        for name in criterion.functions:
+            setattr(module, name, getattr(nn, name))
 
 
 # Mistakes that are no mutants, and what may be said of them.

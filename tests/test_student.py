@@ -293,6 +293,15 @@ def test_check_command_counts_no_point_and_says_what_is_open(built):
     assert "The next to write: select_digits" in result.stdout
 
 
+def test_check_command_names_a_known_mistake(edition):
+    path = edition / "nn_helpers.py"
+    text = with_body(path.read_text(encoding="utf-8"), "backward")
+    path.write_text(text.replace("dz2 = (a2 - y) / len(y)", "dz2 = a2 - y"), encoding="utf-8")
+    assert "answers exactly as with this mistake: 1/N missing (Eq. 11)" in (
+        check_command(edition).stdout
+    )
+
+
 def test_make_check_takes_a_notebook_and_never_fails_for_open_points(built):
     makefile = (built / "Makefile").read_text(encoding="utf-8")
     makefile = makefile.replace("$(BIN)/python", sys.executable)
