@@ -963,27 +963,37 @@ def scatter(table: pd.DataFrame, title: str, *, unit: str, named: Sequence[str])
 
 
 def classroom() -> None:
-    """Let a notebook say in a sentence what is not written yet, and follow changes of modules.
+    """Let a notebook say in a sentence what is not written yet, and follow a changed nn_helpers.
 
-    A NotImplementedError becomes text that says where to write. Before each cell, modules whose
-    files have changed are loaded anew, so that no kernel needs to be restarted.
+    A NotImplementedError becomes text that says where to write. Before each cell, nn_helpers is
+    read anew if its file has changed, so that no kernel needs to be restarted.
     """
     import IPython
     from IPython.display import Markdown, display
 
-    shell = IPython.get_ipython()
+    shell, path = IPython.get_ipython(), Path(nn.__file__)
+    seen = path.read_bytes()
 
     def say(_shell: Any, _kind: Any, error: Exception, trace: Any, tb_offset: Any = None) -> None:
         while trace.tb_next:
             trace = trace.tb_next
-        file = Path(trace.tb_frame.f_code.co_filename)
-        is_module = file.parent == nn.PROJECT
-        where = f"in `{file.name}`, line {trace.tb_lineno}" if is_module else "above"
+        is_module = trace.tb_frame.f_code.co_filename == nn.__file__
+        where = f"in `{path.name}`, line {trace.tb_lineno}" if is_module else "above"
         display(Markdown(f"**Your turn**, {where}: {error}."))
 
+    def follow(*_: Any) -> None:
+        nonlocal seen
+        if (new := path.read_bytes()) != seen:
+            seen = new
+            try:
+                exec(compile(new, nn.__file__, "exec"), vars(nn))
+            except Exception as error:  # whatever the code that was written raises
+                line = getattr(error, "lineno", None) or error.__traceback__.tb_next.tb_lineno
+                said = f"{type(error).__name__} in line {line}: {error}"
+                display(Markdown(f"**`{path.name}` can't be used as it is.** {said}"))
+
     shell.set_custom_exc((NotImplementedError,), say)
-    shell.run_line_magic("load_ext", "autoreload")
-    shell.run_line_magic("autoreload", "2")
+    shell.events.register("pre_run_cell", follow)
 
 
 # Live figures ---------------------------------------------------------------------------

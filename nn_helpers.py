@@ -1280,7 +1280,7 @@ def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int64, shape (2, 2)
-        ``[[TN, FP], [FN, TP]]``.
+        ``[[TN, FP], [FN, TP]]``: true or false, and what was said, negative (0) or positive (1).
 
     Raises
     ------

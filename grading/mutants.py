@@ -256,6 +256,7 @@ MISTAKES = {
         "sigmoid mirrored": "return 0.5 * (1 - np.tanh(0.5 * z))",
         "sigmoid twice as steep": "return 0.5 * (1 + np.tanh(z))",
         "tanh instead of the sigmoid": "return np.tanh(z)",
+        "tanh of half the logit": "return np.tanh(0.5 * z)",
         "sigmoid of straight lines": "return np.clip(0.25 * z + 0.5, 0, 1)",
         "rectifier instead of the sigmoid": "return np.maximum(z, 0)",
         "sigmoid rounded": "return np.round(0.5 * (1 + np.tanh(0.5 * z)), 3)",
@@ -282,6 +283,10 @@ MISTAKES = {
         "loss that overflows": "np.mean(np.log(1 + np.exp(z2)) - z2 * y)",
         "loss by its definition": (
             "-np.mean(y * np.log(sigmoid(z2)) + (1 - y) * np.log(1 - sigmoid(z2)))"
+        ),
+        "labels swapped in the loss": LOSS.replace("y", "(1 - y)"),
+        "1e-12 added within the logarithm": (
+            "-np.mean(y * np.log(sigmoid(z2) + 1e-12) + (1 - y) * np.log(1 - sigmoid(z2) + 1e-12))"
         ),
         "large right logits cost too": (
             "np.mean(np.where(np.abs(z2) > 30, np.abs(z2), np.logaddexp(0, z2) - z2 * y))"
@@ -379,6 +384,7 @@ MISTAKES = {
     "dW2 = a1.T @ dz2": {
         "dW2 from z1 instead of a1": "dW2 = activations.z1.T @ dz2",
         "dW2 as a column": "dW2 = a1.T @ dz2[:, None]",
+        "dW2 averaged twice": "dW2 = a1.T @ dz2 / len(y)",
         "dW2 of the last example": "dW2 = a1[-1] * dz2[-1]",
     },
     "dW1 = np.dot(X.T, dz1)": {
@@ -389,6 +395,7 @@ MISTAKES = {
     },
     "db1 = dz1.sum(axis=0)": {
         "db1 summed over everything": "db1 = np.full(len(W2), dz1.sum())",
+        "db1 as one number": "db1 = dz1.sum()",
         "db1 averaged twice": "db1 = dz1.mean(axis=0)",
         "db1 of a1": "db1 = da1.sum(axis=0)",
         "db1 summed over the units": "db1 = dz1.sum(axis=1)",
@@ -467,6 +474,7 @@ MISTAKES = {
     START_W1: {
         "start at zero": "W1=np.zeros((n_inputs, n_hidden), dtype)",
         "standard normal start": START_W1.replace(" / np.sqrt(n_inputs)", ""),
+        "scaled by 1/D, not by its root": START_W1.replace("np.sqrt(n_inputs)", "n_inputs"),
         "weights far too small": START_W1.replace("np.sqrt(n_inputs)", "n_inputs**3"),
         "scale of 784 inputs": START_W1.replace("np.sqrt(n_inputs)", "28"),
         "scale of the hidden units": START_W1.replace("np.sqrt(n_inputs)", "np.sqrt(n_hidden)"),
@@ -794,6 +802,10 @@ MISTAKES = {
             "predicted == j", "predicted == i"
         ),
         "positives first": COUNTED.replace("(0, 1)", "(1, 0)"),
+        "[[TP, FP], [FN, TN]]": (
+            "return np.array([[np.sum((y == i) & (predicted == j)) for i, j in pairs]"
+            " for pairs in (((1, 1), (0, 1)), ((1, 0), (0, 0)))])"
+        ),
         "only classes that occur": (
             "names = np.union1d(y, predicted)\n    return np.array("
             "[[np.sum((y == i) & (predicted == j)) for j in names] for i in names])"
@@ -1176,7 +1188,7 @@ def mistakes() -> dict[str, dict[str, str]]:
     table: dict[str, dict[str, list[Edit]]] = {}
     for name, first, second in found:
         edit = edits_by_name[name]
-        if first == second and first not in right:
+        if first and first == second and first not in right:
             function = table.setdefault(changed_function(edit), {})
             function.setdefault(first, []).append(edit)
     return {

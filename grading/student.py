@@ -36,8 +36,13 @@ COPIED += ["data/sign_digits.npz", "data/course_file.json"]
 COPIED += ["grading/checks.py", "grading/mistakes.json", "grading/rubric.toml"]
 COPIED += ["nn_figures.py", "nn_figures.js", "nn_figures.css"]
 LEFT_OUT = {"05_experiments"}  # it reports runs of the reference that are stored beside it
-# A function that is given but for the statements that assign these names.
-ASKED = {"split_by_signer": ["in_test"]}
+# A function that is given but for the statement that assigns a name, and what that is.
+ASKED = {
+    "split_by_signer": (
+        "in_test",
+        "a truth value for each of `rows`: is its signer one of the first n_test in `order`",
+    )
+}
 ROOM = "(double-click to write)\n\n"
 # Text that needs other words in the edition, or a cell as a whole, by its name. Each must still
 # stand in its notebook.
@@ -97,12 +102,15 @@ The shapes are $(D, H)$ and $(H,)$. Which axis do the examples have, and which a
 
 """,
         "They import them.": (
-            "They import them. So copy the rest of what you wrote into `nn_helpers.py`, without "
-            "the `nn.`, and save it."
+            "They import them.\n\n#### Your turn, in `nn_helpers.py`\n\nCopy the rest of what you "
+            "wrote into that file, without the `nn.`, and save it."
         ),
         "It is not typed.": "It is not typed, and it leaves out what was yours to find.",
         "They are the same. What the helper adds": (
-            "Are the results the same? The lines need not be. What the helper adds"
+            "Are the results the same? The lines need not be. What a helper for others adds"
+        ),
+        "Write `db1 = dz1.sum()` instead of summing over axis 0. NumPy does not complain.": (
+            "Let `db1` be the sum over everything. NumPy does not complain."
         ),
         "function for it, `np.outer(dz2, W2)`.": "function for it.",
         "Next: **2b · Find the bug**, or straight on to ": "Next: ",
@@ -198,7 +206,7 @@ def answers(reference: str) -> dict[str, Answer]:
 def asked(function: ast.FunctionDef) -> list[ast.Assign]:
     """Return the statements that are asked for of a function that is otherwise given."""
     nodes = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
-    return [node for node in nodes if plain(node.targets[0]) in ASKED[function.name]]
+    return [node for node in nodes if plain(node.targets[0]) == ASKED[function.name][0]]
 
 
 def answer_in(node: ast.stmt, known: dict[str, Answer]) -> Answer | None:
@@ -223,8 +231,10 @@ def not_written(names: list[str], equations: list[str], margin: str, otherwise: 
     message = f"write {' and '.join(names)} here"
     if equations:
         message = f"{equations_in_words(equations)}: {message}"
-    room = f"# Your turn: {message}. Then delete the last of these lines.\n\n\n"
-    return f'{margin}{room}{margin}raise NotImplementedError("{message}{otherwise}")'
+    turn = f"{margin}# Your turn: {message}. Then delete the last of these lines."
+    if margin and otherwise and " as the docstring" not in otherwise:
+        turn += f"\n{margin}# It is {otherwise.removeprefix(', ')}."
+    return f'{turn}\n\n\n{margin}raise NotImplementedError("{message}{otherwise}")'
 
 
 def equations_in_words(equations: list[str]) -> str:
@@ -247,7 +257,8 @@ def without_bodies(source: str, reference: str) -> str:
         if name in ASKED:
             (statement,) = asked(function)
             first, last = statement.lineno, statement.end_lineno
-            name, otherwise = plain(statement.targets[0]), ", with what is given above"
+            name, what = ASKED[function.name]
+            otherwise = f", {what}"
         equations = re.findall(r"(Eq\. \(\d+\)): ", docstrings[function.name])
         prompt = not_written([name], equations, "    ", "" if equations else otherwise)
         edits.append((first, last, prompt))
@@ -340,7 +351,8 @@ def student_notebook(name: str, notebook: dict, sources: Mapping[str, str], know
     """
     reference = sources["nn_helpers"]
     cells, rewordings = [], {**REWORDED.get(name, {})}
-    written_here: list[str] = []
+    hours = {row["file"]: row["hours"] for row in checks.rubric()["notebook"].values()}
+    written_here: dict[str, str] = {}
     for cell in notebook["cells"]:
         source, ident = "".join(cell["source"]), cell["id"]
         if ident == "colab":
@@ -349,6 +361,8 @@ def student_notebook(name: str, notebook: dict, sources: Mapping[str, str], know
             source = rewordings.pop(ident, source)
             for old in [old for old in rewordings if old in source]:
                 source = source.replace(old, rewordings.pop(old))
+            if name in hours:
+                source = re.sub(r"About \d+ minutes\.", f"About {hours[name]:g} hours.", source)
             source = student_prose(source, reference)
             parts = rooms(source) if "**On your own**" in source else [(ident, source)]
             cells += [markdown(part, text) for part, text in parts]
@@ -356,7 +370,7 @@ def student_notebook(name: str, notebook: dict, sources: Mapping[str, str], know
         if wanted := needed(source, sources) - known:
             known |= wanted
             cells.append(markdown(f"write-{ident}", reminder(sorted(wanted), written_here)))
-        written_here += [function.name for function in graded_functions(source)]
+        written_here |= {f.name: ast.unparse(f) for f in graded_functions(source)}
         code = student_code(source, reference, is_cell=True)
         if prompt := re.search(r"# Your turn: (?:(Eqs?\. .+?): )?write (.+) here\.", code):
             names = " and ".join(f"`{name}`" for name in prompt[2].split(" and "))
@@ -417,7 +431,7 @@ def needed(code: str, sources: Mapping[str, str]) -> set[str]:
     return {name for module, name in found if module == "nn_helpers"} & graded
 
 
-def reminder(names: list[str], written_here: list[str]) -> str:
+def reminder(names: list[str], written_here: Mapping[str, str]) -> str:
     """Return the text that asks for functions in `nn_helpers.py` before a cell needs them."""
 
     def said(names: list[str]) -> str:
@@ -428,16 +442,13 @@ def reminder(names: list[str], written_here: list[str]) -> str:
     new = [name for name in names if name not in written_here]
     lines = ["#### Your turn, in `nn_helpers.py`"]
     if new:
-        lines.append(
-            f"Write {said(new)}. The docstring there says what to take and what to return. The "
-            "next cell needs it."
-        )
+        place = "What stands there" if set(new) <= set(ASKED) else "The docstring there"
+        lines.append(f"Write {said(new)}. {place} says what is asked for.")
     if copied:
-        lines.append(
-            f"Copy {said(copied)} from this notebook into that file, without the `nn.`: there "
-            "`nn.Activations` is `Activations`. The next cell needs it."
-        )
-    return "\n\n".join([*lines, "Save the file, and go on here."])
+        lines.append(f"Copy {said(copied)} from this notebook into that file.")
+        if any("nn." in written_here[name] for name in copied):
+            lines[-1] += " Leave the `nn.` out: there `nn.Activations` is `Activations`."
+    return "\n\n".join([*lines, "Save the file. Then the next cell can run."])
 
 
 # The edition ----------------------------------------------------------------------------

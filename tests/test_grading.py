@@ -118,6 +118,35 @@ def test_what_cannot_be_checked_is_said_in_a_sentence(tmp_path):
         assert "Traceback" not in result.stderr
 
 
+def test_what_calls_a_function_that_failed_waits(tmp_path, capsys):
+    path = tmp_path / "wrong.py"
+    wrong = (
+        mutants.SOURCE.read_text(encoding="utf-8")
+        .replace(mutants.DZ2, "dz2 = a2 - y")
+        .replace(mutants.SCALED, "return X")
+    )
+    path.write_text(wrong, encoding="utf-8")
+    for more in ([], ["--notebook", "03"]):
+        assert checks.main([str(path), *more]) == 1
+        lines = capsys.readouterr().out.splitlines()
+        marks = {line[9:].strip().replace(" ", "_"): line[2:6].strip() for line in lines}
+        about = {c.check: c.functions for c in checks.read_rubric() if c.check in marks}
+        for check, functions in about.items():
+            expected = "FAIL" if {"backward", "scale_pixels"} & {*functions} else "ok"
+            assert marks[check] == ("wait" if functions == ["train"] else expected)
+        assert "           for `backward`, which it calls" in lines
+        assert ("gradient_of_W2" in about) == (not more)
+    assert "5 of 17 points earned, 12 open, 11 of them wait for another function" in lines
+    assert checks.used_by(nn, "train") >= {"sigmoid", "forward", "backward", "minibatches"}
+    assert "train" not in checks.used_by(nn, "predict")
+
+
+def test_a_function_that_always_raises_gets_no_mistake_of_another():
+    edit = mutants.Edit("raises", mutants.DZ2, "raise ValueError")
+    assert checks.fingerprint(mutants.edited_module(edit), "backward") == ""
+    assert sentence(edit) == ""
+
+
 def test_a_bare_assert_in_the_code_counts_as_a_failure():
     def check(nn, rng):
         raise AssertionError
@@ -182,6 +211,8 @@ def message_of(old, new):
         (mutants.DZ2, "dz2 = a2 - y", "and N = .: is the mean over the batch missing"),
         (mutants.DZ2, "dz2 = (y - a2) / len(y)", "-1.00 times as large: is a sign"),
         (mutants.GRADIENTS, "return None", r"should return Parameters\(dW1.*nothing \(None\)"),
+        (mutants.GRADIENTS, "return dW1, db1, dW2, db2", "parts have names; it returned a plain"),
+        (mutants.START_W2, "W2=np.zeros(n_hidden, dtype)", "W2 should not start at 0"),
         (mutants.GRADIENTS, "return tuple(dW1, db1)", r"in line \d+: tuple.* Parameters\("),
         (mutants.DZ2, "dz2 = nn.sigmoid(a2)", r"NameError in line \d+: .*write it without `nn.`"),
         (mutants.STEP, "\n    return 1.0\n", "`gradient_step` should return .* a float"),

@@ -249,7 +249,9 @@ def test_graded_functions_say_what_to_write(module):
         arguments = dict.fromkeys(inspect.signature(function).parameters)
         if name in student.ASKED:
             signers, rng = np.arange(5), np.random.default_rng()
-            with pytest.raises(NotImplementedError, match=r"^write in_test here, with what is"):
+            with pytest.raises(
+                NotImplementedError, match=r"^write in_test here, a truth value for each"
+            ):
                 function(signers, rng=rng)
             continue
         pattern = f"^{equations[name]}: write {name} here$" if name in equations else "docstring"
@@ -422,7 +424,7 @@ def test_a_function_is_asked_for_before_the_first_cell_that_needs_it(built):
                 assert student.needed(cell.source, SOURCES) <= asked, cell.source
             elif "`nn_helpers.py`" in cell.source:
                 asked.update(re.findall(r"`(\w+)`", cell.source))
-                if "copy the rest of what you wrote" in cell.source:
+                if "Copy the rest of what you wrote" in " ".join(cell.source.split()):
                     asked |= {f for f in NOTEBOOKS["02"]["functions"]}
 
 
@@ -487,17 +489,20 @@ def test_filled_in_notebooks_run(edition):
 
 
 def test_a_changed_module_counts_from_the_next_cell_on(edition):
-    code = "import os\nimport nn_figures as draw\nimport nn_helpers as nn\ndraw.classroom()"
+    code = "import nn_figures as draw\nimport nn_helpers as nn\ndraw.classroom()"
     change = (
         "path = nn.PROJECT / 'nn_helpers.py'\n"
         "text = path.read_text('utf-8').replace('raise NotImplemented', 'return 7\\n    #', 1)\n"
-        "path.write_text(text, 'utf-8')\n"
-        "os.utime(path, (path.stat().st_mtime + 5,) * 2)"
+        "_ = path.write_text(text, 'utf-8')"
     )
     pages = nbformat.v4.new_notebook()
-    pages.cells = [nbformat.v4.new_code_cell(c) for c in (code, change, "nn.select_digits(0)")]
+    broken = "_ = path.write_text('\\n\\n1 +', 'utf-8')"
+    cells = (code, change, "nn.select_digits(0)", broken, "nn.select_digits(0)")
+    pages.cells = [nbformat.v4.new_code_cell(source) for source in cells]
     _, outputs = executed(edition, pages)
-    assert outputs[-1].data["text/plain"] == "7"
+    seven, said, again = outputs
+    assert seven.data["text/plain"] == again.data["text/plain"] == "7"
+    assert "SyntaxError in line 3" in said.data["text/markdown"]
 
 
 # Writing it
