@@ -1330,10 +1330,16 @@ def known_mistakes() -> dict[str, dict[str, str]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def diagnosis(nn: Any, functions: Iterable[str], apart: tuple[type[Exception], ...] = ()) -> str:
+def diagnosis(
+    nn: Any,
+    functions: Iterable[str],
+    apart: tuple[type[Exception], ...] = (),
+    known: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """Say which known mistake answers exactly as one of these functions does, or nothing."""
+    known = known_mistakes() if known is None else known
     for name in functions:
-        if mistake := known_mistakes().get(name, {}).get(fingerprint(nn, name, apart)):
+        if mistake := known.get(name, {}).get(fingerprint(nn, name, apart)):
             whose = f"`{name}` answers"
             if name == "fit_standardizer":
                 whose = "`fit_standardizer` and `standardize` together answer"

@@ -250,13 +250,14 @@ class Assignment(NamedTuple):
     rubric: list[checks.Criterion]
     hands: tuple[np.ndarray, ...]
     files: dict[str, bytes]  # what a notebook needs beside the student's module
+    mistakes: dict[str, dict[str, str]]  # the known ones, by function and fingerprint
     limits: sandbox.Limits = sandbox.Limits()
     trusted: bool = False
 
     @property
     def version(self) -> str:
         """A digest of everything but the submission that a result depends on."""
-        parts = [self.seed, self.reference, self.rubric, self.limits, self.trusted]
+        parts = [self.seed, self.reference, self.rubric, self.limits, self.trusted, self.mistakes]
         parts += [Path(m.__file__).read_bytes() for m in (checks, runner, sandbox)]
         parts += [Path(__file__).read_bytes(), *(array.tobytes() for array in self.hands)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -278,6 +279,7 @@ def prepare(seed: int, trusted: bool) -> Assignment:
         hands=draw_hands(seed) if needs_hands else (),
         files={name: (PROJECT / name).read_bytes() for name in NOTEBOOK_FILES},
         trusted=trusted,
+        mistakes=checks.known_mistakes(),
     )
 
 
@@ -362,7 +364,9 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
             # Another text gets another random input: what leaks from one is useless to the next.
             text = f"{assignment.seed} {criterion.check} {work.source}"
             seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-            problem = work.problem or problem_of(check, submission, criterion.functions, seed)
+            problem = work.problem or problem_of(
+                check, submission, criterion.functions, seed, assignment.mistakes
+            )
             if problem is not None and criterion.blame:
                 submission.wrong |= set(criterion.functions)
             results.append(
@@ -380,7 +384,11 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
 
 
 def problem_of(
-    check: checks.Check, submission: sandbox.Submission, functions: list[str], seed: int
+    check: checks.Check,
+    submission: sandbox.Submission,
+    functions: list[str],
+    seed: int,
+    mistakes: dict[str, dict[str, str]],
 ) -> str | None:
     """Run one check, and once more with other input if it fails.
 
@@ -402,7 +410,7 @@ def problem_of(
                 break
     if problem is not None:
         with submission.functions(functions) as nn:
-            said = checks.diagnosis(nn, functions, (sandbox.NoSandbox,))
+            said = checks.diagnosis(nn, functions, (sandbox.NoSandbox,), mistakes)
         problem = ". ".join(filter(None, (problem, said)))
     submission.seconds_left -= time.thread_time() - start  # what it lets the grader do counts too
     return problem
