@@ -280,7 +280,7 @@ def test_what_is_broken_or_too_much_becomes_a_sentence(tmp_path):
     assert len(grade.page_name(works["long"].notebooks[0][0])) < 80
     assert len({work.slug for work in works.values()}) == 5
     for work in works.values():
-        record = grade.record_of(work, [], grade.Assignment(0, "", [], (), {}))
+        record = grade.record_of(work, [], grade.Assignment(0, "", [], (), {}, {}))
         grade.write(tmp_path / "out" / work.slug, json.dumps(record))
     subprocess.run(["rm", "-r", deep], check=True)  # Python's own way is as deep as the folder
 
@@ -372,7 +372,7 @@ def record(points: int = 0) -> dict:
     work = grade.Work("x", "", "", (), "", ("a note",))
     other = line | {"check": "loss_far_out", "points": 3, "max": 3, "message": ""}
     results = [line | {"message": "" if points else "off by `one`"}, other]
-    return grade.record_of(work, results, grade.Assignment(0, "", [], (), {}, trusted=True))
+    return grade.record_of(work, results, grade.Assignment(0, "", [], (), {}, {}, trusted=True))
 
 
 def test_gradescope_form():
