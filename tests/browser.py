@@ -6,6 +6,7 @@ Needs Chromium (Debian: ``apt install chromium``) and what ``pages/requirements.
 What the browser saw is kept in ``build/browser/``. Notebooks are opened as copies.
 """
 
+import json
 import os
 import re
 import secrets
@@ -121,9 +122,10 @@ ERRORS = ", ".join(
 
 
 def n_figures(name: str) -> int:
-    """Count the pictures that a notebook stores."""
-    text = (PROJECT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    return text.count('"image/png": "')
+    """Count the pictures that a notebook stores and shows: not those that are folded."""
+    cells = json.loads((PROJECT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    shown = [c for c in cells if not c["metadata"].get("jupyter", {}).get("outputs_hidden")]
+    return json.dumps(shown).count('"image/png": "')
 
 
 @pytest.fixture(scope="session")
