@@ -1464,10 +1464,11 @@ def main(argv: list[str] | None = None) -> int:
     first: dict[str, Criterion] = {}  # to mend, and to write
     unfit: set[str] = set()  # functions that failed
     shown: set[str] = set()
-    asked = by_notebook(arguments.notebook)
+    notebooks = by_notebook()
+    asked = {n: c for n, c in notebooks.items() if arguments.notebook in (None, n)}
     wanted = {name for criteria in asked.values() for c in criteria for name in c.functions}
     wanted |= set().union(*(used_by(nn, name) for name in wanted))
-    for notebook, criteria in by_notebook(None).items():
+    for notebook, criteria in notebooks.items():
         lines = []
         for c in criteria:
             if not wanted & set(c.functions):
@@ -1510,10 +1511,12 @@ def verdict(c: Criterion, nn: Any, seed: int, unfit: set[str]) -> tuple[str, lis
     problem = failure(CHECKS[c.check], nn, seed)
     if problem is None:
         return "ok  ", []
+    is_new = not unfit & set(c.functions)
     unfit |= set(c.functions)
     if problem.startswith("NotImplementedError"):
         return "open", []
-    return "FAIL", [line for line in (problem, diagnosis(nn, c.functions)) if line]
+    said = diagnosis(nn, c.functions) if is_new else ""  # it would be the same once more
+    return "FAIL", [line for line in (problem, said) if line]
 
 
 def used_by(nn: Any, name: str) -> set[str]:
@@ -1521,26 +1524,27 @@ def used_by(nn: Any, name: str) -> set[str]:
     found: set[str] = set()
     waiting = [name]
     while waiting:
-        codes = [getattr(getattr(nn, waiting.pop(), None), "__code__", None)]
-        while codes:
-            code = codes.pop()
-            if code is not None:
-                codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-                new = {n for n in code.co_names if callable(getattr(nn, n, None))} - found
-                found |= new
-                waiting += new
+        new = called_by(nn, waiting.pop()) - found
+        found |= new
+        waiting += new
     return found
 
 
-def by_notebook(asked: str | None) -> dict[str, list[Criterion]]:
-    """Return the criteria of each notebook, or of the one that is asked for, as they are met."""
-    found = {}
-    for number, notebook in rubric()["notebook"].items():
-        order = notebook["functions"].index
-        criteria = [c for c in read_rubric() if c.functions[0] in notebook["functions"]]
-        if asked in (None, number):
-            found[number] = sorted(criteria, key=lambda c: order(c.functions[0]))
-    return found
+def called_by(nn: Any, name: str) -> set[str]:
+    """Return what a function calls by names of its module, within functions of its own too."""
+    codes = [code] if (code := getattr(getattr(nn, name), "__code__", None)) else []
+    for code in codes:  # grows by the functions within
+        codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return {n for code in codes for n in code.co_names if callable(getattr(nn, n, None))}
+
+
+def by_notebook() -> dict[str, list[Criterion]]:
+    """Return the criteria of each notebook, in the order in which it needs their functions."""
+    criteria = read_rubric()
+    return {
+        number: [c for name in notebook["functions"] for c in criteria if c.functions[0] == name]
+        for number, notebook in rubric()["notebook"].items()
+    }
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ import tokenize
 import types
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
 from string import Template
@@ -353,7 +353,8 @@ def bounded_memory() -> Iterator[None]:
 def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
     """Grade one submission; see `grade`."""
     reference = load_reference(assignment.reference)
-    results = []
+    results: list[dict[str, Any]] = []
+    named: dict[tuple[str, ...], str] = {}  # a mistake is looked for once, however much it fails
     with sandbox.Submission(
         work.source or "", reference, assignment.limits, trusted=assignment.trusted
     ) as submission:
@@ -364,9 +365,12 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
             # Another text gets another random input: what leaks from one is useless to the next.
             text = f"{assignment.seed} {criterion.check} {work.source}"
             seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-            problem = work.problem or problem_of(
-                check, submission, criterion.functions, seed, assignment.mistakes
-            )
+            problem = work.problem or problem_of(check, submission, criterion.functions, seed)
+            if problem is not None and not work.problem:
+                functions = tuple(criterion.functions)
+                if functions not in named:
+                    named[functions] = mistake_of(submission, functions, assignment.mistakes)
+                problem = ". ".join(filter(None, (problem, named[functions])))
             if problem is not None and criterion.blame:
                 submission.wrong |= set(criterion.functions)
             results.append(
@@ -384,11 +388,7 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
 
 
 def problem_of(
-    check: checks.Check,
-    submission: sandbox.Submission,
-    functions: list[str],
-    seed: int,
-    mistakes: dict[str, dict[str, str]],
+    check: checks.Check, submission: sandbox.Submission, functions: list[str], seed: int
 ) -> str | None:
     """Run one check, and once more with other input if it fails.
 
@@ -408,12 +408,19 @@ def problem_of(
             else:
                 problem = None
                 break
-    if problem is not None:
-        with submission.functions(functions) as nn:
-            said = checks.diagnosis(nn, functions, (sandbox.NoSandbox,), mistakes)
-        problem = ". ".join(filter(None, (problem, said)))
     submission.seconds_left -= time.thread_time() - start  # what it lets the grader do counts too
     return problem
+
+
+def mistake_of(
+    submission: sandbox.Submission, functions: Sequence[str], known: dict[str, dict[str, str]]
+) -> str:
+    """Say which known mistake answers as one of some functions does, or nothing."""
+    start = time.thread_time()
+    with submission.functions(functions) as nn:
+        said = checks.diagnosis(nn, functions, (sandbox.NoSandbox,), known)
+    submission.seconds_left -= time.thread_time() - start  # as above
+    return said
 
 
 def execute(name: str, work: Work, assignment: Assignment) -> str:

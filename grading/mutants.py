@@ -1076,14 +1076,6 @@ def top_functions() -> list[ast.FunctionDef]:
     return [node for node in body if isinstance(node, ast.FunctionDef)]
 
 
-@functools.cache
-def called_by(name: str) -> set[str]:
-    """Return the functions of `nn_helpers` that one of them calls."""
-    (function,) = (node for node in top_functions() if node.name == name)
-    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    return names & {node.name for node in top_functions()}
-
-
 def changed_function(edit: Edit) -> str:
     """Return the graded function that an edit changes."""
     source = SOURCE.read_text(encoding="utf-8")
@@ -1101,7 +1093,7 @@ def is_in_use(changed: str, functions: list[str], wrong: set[str]) -> bool:
         name = waiting.pop()
         if name not in seen and (name in functions or name not in wrong):
             seen.add(name)
-            waiting += called_by(name)
+            waiting += checks.called_by(reference, name)
     return changed in {BELONGS_TO.get(name, name) for name in seen}
 
 
@@ -1167,10 +1159,10 @@ def equation(edit: Edit) -> str:
     return f" (Eq. {number})" if number else ""
 
 
-def fingerprints(edit: Edit) -> tuple[str, str, str]:
-    """Return an edit's name, and two fingerprints of the function that it changes."""
+def fingerprints(edit: Edit) -> tuple[str, ...]:
+    """Return two fingerprints of the function that an edit changes."""
     module, name = edited_module(edit), changed_function(edit)
-    return edit.name, *(checks.fingerprint(module, name) for _ in range(2))
+    return tuple(checks.fingerprint(module, name) for _ in range(2))
 
 
 def mistakes() -> dict[str, dict[str, str]]:
@@ -1179,15 +1171,15 @@ def mistakes() -> dict[str, dict[str, str]]:
     A mistake is left out if it answers as a right function does, if it answers differently
     every time, or if it is one of several that answer alike and are mended differently.
     """
-    edits_by_name = {edit.name: edit for edit in (*MUTANTS, *VARIANTS)}
     with concurrent.futures.ProcessPoolExecutor() as pool:
-        found = [*pool.map(fingerprints, edits_by_name.values(), chunksize=8)]
-    right = {first for name, first, _ in found if edits_by_name[name] in VARIANTS}
+        found, alternatives = (
+            [*pool.map(fingerprints, some, chunksize=8)] for some in (MUTANTS, VARIANTS)
+        )
     graded = {name for criterion in RUBRIC for name in criterion.functions}
+    right = {first for first, _ in alternatives}
     right |= {checks.fingerprint(reference, name) for name in graded}
     table: dict[str, dict[str, list[Edit]]] = {}
-    for name, first, second in found:
-        edit = edits_by_name[name]
+    for edit, (first, second) in zip(MUTANTS, found, strict=True):
         if first and first == second and first not in right:
             function = table.setdefault(changed_function(edit), {})
             function.setdefault(first, []).append(edit)

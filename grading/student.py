@@ -43,7 +43,6 @@ ASKED = {
         "a truth value for each of `rows`: is its signer one of the first n_test in `order`",
     )
 }
-ROOM = "(double-click to write)\n\n"
 # Text that needs other words in the edition, or a cell as a whole, by its name. Each must still
 # stand in its notebook.
 REWORDED = {
@@ -230,19 +229,12 @@ def not_written(names: list[str], equations: list[str], margin: str, otherwise: 
     """Return the lines that stand where an answer stood, with room to write."""
     message = f"write {' and '.join(names)} here"
     if equations:
-        message = f"{equations_in_words(equations)}: {message}"
+        between = " to " if len(equations) > 2 else " and "
+        numbers = [equation.removeprefix("Eq. ") for equation in equations]
+        numbers = numbers if len(numbers) < 3 else [numbers[0], numbers[-1]]
+        message = f"Eq{'s' * (len(numbers) > 1)}. {between.join(numbers)}: {message}"
     turn = f"{margin}# Your turn: {message}. Then delete the last of these lines."
-    if margin and otherwise and " as the docstring" not in otherwise:
-        turn += f"\n{margin}# It is {otherwise.removeprefix(', ')}."
     return f'{turn}\n\n\n{margin}raise NotImplementedError("{message}{otherwise}")'
-
-
-def equations_in_words(equations: list[str]) -> str:
-    """Return such as "Eq. (1)", "Eqs. (2) to (5)" or nothing."""
-    numbers = [equation.removeprefix("Eq. ") for equation in equations]
-    between = " to " if len(numbers) > 2 else " and "
-    ends = numbers if len(numbers) < 3 else [numbers[0], numbers[-1]]
-    return f"Eq{'s' * (len(numbers) > 1)}. {between.join(ends)}" if numbers else ""
 
 
 def without_bodies(source: str, reference: str) -> str:
@@ -257,7 +249,7 @@ def without_bodies(source: str, reference: str) -> str:
         if name in ASKED:
             (statement,) = asked(function)
             first, last = statement.lineno, statement.end_lineno
-            name, what = ASKED[function.name]
+            name, what = ASKED[name]
             otherwise = f", {what}"
         equations = re.findall(r"(Eq\. \(\d+\)): ", docstrings[function.name])
         prompt = not_written([name], equations, "    ", "" if equations else otherwise)
@@ -307,15 +299,13 @@ def student_code(source: str, reference: str, *, is_cell: bool) -> str:
                 if not is_answer:
                     continue
                 run = list(run)
+                margin = " " * run[0].col_offset
                 found = [answer_in(statement, known) for statement in run]
-                new = not_written(
-                    [answer.names for answer in found],
-                    [equation for answer in found for equation in answer.equations],
-                    " " * run[0].col_offset,
-                )
-                if not is_cell:
-                    names = "; ".join(answer.names for answer in found)
-                    new = f"{' ' * run[0].col_offset}# Your lines: {names}"
+                names = [answer.names for answer in found]
+                equations = [equation for answer in found for equation in answer.equations]
+                new = f"{margin}# Your lines: {'; '.join(names)}"
+                if is_cell:
+                    new = not_written(names, equations, margin)
                 edits.append((run[0].lineno, run[-1].end_lineno, new))
     return replaced(source, edits)
 
@@ -398,7 +388,7 @@ def rooms(source: str) -> Iterator[tuple[str, str]]:
     yield "questions", before
     for number, question in enumerate(re.split(r"(?m)^(?=\d+\. )", questions)[1:], 1):
         yield f"question-{number}", question.strip()
-        yield f"answer-{number}", f"**Your answer to {number}** {ROOM}"
+        yield f"answer-{number}", f"**Your answer to {number}** (double-click to write)\n\n"
     yield "after", after
 
 
