@@ -39,6 +39,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 import checks
+import desk
 import mistune
 import nh3
 import numpy as np
@@ -70,6 +71,8 @@ class Work(NamedTuple):
     notebooks: tuple[tuple[str, str], ...]
     problem: str
     notes: tuple[str, ...]
+    late: bool = False  # says the learning platform
+    origin: str = ""  # the name under which it lies in the folder
 
     @property
     def slug(self) -> str:
@@ -100,7 +103,13 @@ def collect(folder: Path) -> list[Work]:
         if not path.name.startswith("."):
             who, number, rest = identity(path.name)
             groups.setdefault((who, number), []).append((rest, path))
-    return [read_work(*who, paths) for who, paths in groups.items()]
+    return [
+        read_work(*who, paths)._replace(
+            late=any(re.match(r"[^_]+_LATE_\d+_\d+_", path.name) for _, path in paths),
+            origin=paths[0][1].name,
+        )
+        for who, paths in groups.items()
+    ]
 
 
 def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
@@ -125,7 +134,18 @@ def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
                 continue
             short = Path(name).name  # two of one name are told apart by their folders
             notebooks[short if notebooks.get(short, text) == text else name] = text
+            if not was_run(text):
+                notes.append(f"{clean(short)[-80:]} was handed in without being run")
     return Work(who, number, source, tuple(sorted(notebooks.items())), "", tuple(notes))
+
+
+def was_run(text: str) -> bool:
+    """Tell whether every code cell of a notebook that holds something has been executed."""
+    try:
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return all(cell.get("execution_count") or not cell["source"] for cell in cells)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return True  # it is no notebook, and its page will say so
 
 
 class Notes(list):
@@ -366,11 +386,12 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
             text = f"{assignment.seed} {criterion.check} {work.source}"
             seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
             problem = work.problem or problem_of(check, submission, criterion.functions, seed)
+            functions, mistake = tuple(criterion.functions), ""
             if problem is not None and not work.problem:
-                functions = tuple(criterion.functions)
                 if functions not in named:
                     named[functions] = mistake_of(submission, functions, assignment.mistakes)
-                problem = ". ".join(filter(None, (problem, named[functions])))
+                mistake = named[functions]
+                problem = ". ".join(filter(None, (problem, mistake)))
             if problem is not None and criterion.blame:
                 submission.wrong |= set(criterion.functions)
             results.append(
@@ -381,6 +402,7 @@ def graded(work: Work, assignment: Assignment) -> list[dict[str, Any]]:
                     "points": criterion.points if problem is None else 0,
                     "max": criterion.points,
                     "message": "" if problem is None else problem or "this does not hold",
+                    "mistake": mistake.partition("mistake: ")[2],
                     "timed_out": submission.timed_out,
                 }
             )
@@ -519,10 +541,13 @@ def property_of(result: dict[str, Any]) -> str:
     return checks.CHECKS[result["check"]].__doc__.partition("\n\n")[0].replace("\n   ", "")
 
 
-def feedback(record: dict[str, Any], by_hand: tuple[str, int], mark: str) -> str:
+def feedback(
+    record: dict[str, Any], by_hand: tuple[str, int], mark: str, said: Sequence[str] = ()
+) -> str:
     """Return what a student is told, as Markdown.
 
-    Text that comes from the student stands in indented lines, where nothing has a meaning.
+    Text that comes from the student stands in indented lines, where nothing has a meaning. So
+    does what the marker wrote, `said`.
     """
     hand, hand_points = by_hand
     lines = ["# Feedback", "", f"    {clean(record['student'])}", ""]
@@ -532,7 +557,7 @@ def feedback(record: dict[str, Any], by_hand: tuple[str, int], mark: str) -> str
         if mark
         else f"{hand}, up to {hand_points} more, is marked by a person."
     )
-    for remark in remarks(record):
+    for remark in (*remarks(record), *(clean(text) for text in said)):
         lines += ["", "Note:", "", f"    {remark}"]
     for part, group in itertools.groupby(record["criteria"], key=lambda result: result["part"]):
         results = list(group)
@@ -637,27 +662,6 @@ def filled(text: str, rows: list[list[str]]) -> str:
     return "".join(parts)
 
 
-MARKS = ["folder", "student", "points"]
-
-
-def read_marks(path: Path, most: float) -> dict[str, str]:
-    """Read the marks given by hand, by the names of the students' folders."""
-    if not path.exists():
-        return {}
-    header, *rows = read_table(path)[0]
-    if header != MARKS:
-        raise ValueError(f"{path} must have the columns {', '.join(MARKS)}, got {header}")
-    marks = {}
-    for row in rows:
-        folder, _, mark = [*row, "", "", ""][:3]
-        mark = mark.strip().replace(",", ".")
-        if mark and not (re.fullmatch(r"\d+(\.\d+)?", mark) and float(mark) <= most):
-            raise ValueError(f"{path}: points must be a number from 0 to {most}, got {mark!r}")
-        if folder:
-            marks[folder] = mark
-    return marks
-
-
 def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> list[Work]:
     """Fill in the gradebook that Canvas exported; return the students that it does not know."""
     header = rows[0]
@@ -699,7 +703,7 @@ def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]], column: s
 def fill(
     rows: list[list[str]], totals: list[tuple[Work, str]], place: int, keys: list[int]
 ) -> list[Work]:
-    """Put each total into its student's row.
+    """Put each total into its student's row, but for "", which leaves it as it is.
 
     A number is looked for in the first of the columns `keys`, a name in the others. Returned are
     those for whom this is not one row and theirs alone.
@@ -721,10 +725,24 @@ def fill(
             unknown.append(work)
     for number, claims in chosen.items():
         if len(claims) == 1:
-            rows[number][place] = claims[0][1]
+            rows[number][place] = claims[0][1] or rows[number][place]
         else:
             unknown += [work for work, _ in claims]
     return unknown
+
+
+def absent(sheet: list[list[str]], fill_in: Callable, works: list[Work], column: str) -> list[str]:
+    """Return the names in a gradebook of those who handed nothing in."""
+    mark = "\0here"  # no gradebook holds it
+    copy = [[*row] for row in sheet]
+    fill_in(copy, [(work, mark) for work in works], column)
+    names = {"Student", "Full name", "Vollständiger Name", "Nom complet"} & {*sheet[0]}
+    place = sheet[0].index(min(names)) if names else min(1, len(sheet[0]) - 1)
+    return [
+        row[place].strip()
+        for row in copy[1:]
+        if len(row) > place and mark not in row and "Points Possible" not in row[place]
+    ]
 
 
 # The command ----------------------------------------------------------------------------
@@ -899,41 +917,97 @@ def report(
     output = arguments.output
     rubric = checks.rubric()
     hand, hand_points = rubric["by_hand"]["title"], rubric["by_hand"]["points"]
-    marks = read_marks(output / "presentation.csv", hand_points)
-    parts = [part["title"] for part in rubric["part"]]
-    rows, totals = [], []
+    path = output / "presentation.csv"
+    marks = desk.read_marks(read_table(path)[0], str(path), hand_points) if path.exists() else {}
     for work in works:
-        record, mark = records[work], marks.get(work.slug, "")
-        text = feedback(record, (hand, hand_points), mark)
+        marks.setdefault(work.slug, desk.Mark(days_late="1" if work.late else ""))
+    parts = [part["title"] for part in rubric["part"]]
+    rows, totals, students, returned = [], [], [], {}
+    for work in works:
+        record, mark = records[work], marks[work.slug]
+        total, said = desk.total_of(record["points"], mark, rubric["late"])
+        text = feedback(
+            record, (hand, hand_points), mark.points, [*filter(None, [mark.comment]), *said]
+        )
+        page = feedback_page(text)
         write(folders[work] / "feedback.md", text)
-        write(folders[work] / "feedback.html", feedback_page(text))
+        write(folders[work] / "feedback.html", page)
+        returned[return_name(work)] = page
         scores = json.dumps(gradescope(record), indent=1)
         write(folders[work] / "results.json", scores)
         of_part = [
             sum(result["points"] for result in record["criteria"] if result["part"] == part)
             for part in parts
         ]
-        total = f"{record['points'] + float(mark or 0):g}"
-        totals.append((work, total))
-        note = " ".join(remarks(record))
+        totals.append((work, f"{total:g}", bool(mark.points or mark.override)))
+        odd = [*remarks(record), *(["Late, says the platform."] if work.late else []), *said]
         cells = [in_cell(text) for text in (work.student, work.number, work.slug)]
-        rows.append([*cells, *of_part, record["points"], mark, total, in_cell(note)])
+        rows.append(
+            [*cells, *of_part, record["points"], mark.points, f"{total:g}", in_cell(" ".join(odd))]
+        )
+        failed = [result for result in record["criteria"] if result["message"]]
+        students.append(
+            {
+                "folder": work.slug,
+                "student": clean(work.student),
+                "safe": in_cell(work.student),
+                "number": work.number,
+                "parts": of_part,
+                "automatic": record["points"],
+                "mark": mark._asdict(),
+                "odd": odd,
+                "failed": [title(result) for result in failed],
+                "mistakes": [result["mistake"] for result in failed if result["mistake"]],
+                "answers": [
+                    [clean(n), q, visible(a)] for n, q, a in desk.answers_in(work.notebooks)
+                ],
+                "pages": [
+                    ["feedback", f"students/{work.slug}/feedback.html"],
+                    *(
+                        [clean(name), f"students/{work.slug}/notebooks/{page_name(name)}"]
+                        for name, _ in work.notebooks
+                    ),
+                ],
+            }
+        )
     header = ["student", "number", "folder", *(part.lower() for part in parts)]
     header += ["automatic", hand.lower(), "total", "note"]
     write(output / "grades.csv", table([header, *rows]))
-    by_hand = [[work.slug, in_cell(work.student), marks.get(work.slug, "")] for work in works]
-    here = {work.slug for work in works}
-    by_hand += [[slug, "", mark] for slug, mark in marks.items() if mark and slug not in here]
-    write(output / "presentation.csv", table([MARKS, *by_hand]))
+    names = {work.slug: in_cell(work.student) for work in works}
+    by_hand = [[slug, names.get(slug, ""), *mark] for slug, mark in marks.items()]
+    write(path, table([desk.COLUMNS, *by_hand]))
+    write_zip(output / "feedback.zip", returned)
+    missing: list[str] = []
+    none_final = not any(final for *_, final in totals)
     for name in ("canvas", "moodle"):
         if source := getattr(arguments, name):
             sheet, text = read_table(source)
             fill_in = {"canvas": fill_canvas, "moodle": fill_moodle}[name]
-            unknown = fill_in(sheet, totals, arguments.column)
+            missing += absent(sheet, fill_in, works, arguments.column)
+            # A total without its mark by hand would look like a final one.
+            known = [(work, total if final or none_final else "") for work, total, final in totals]
+            unknown = fill_in(sheet, known, arguments.column)
             write(output / f"{name}.csv", filled(text, sheet))
             for work in unknown:
                 print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
-    unmarked = sum(not marks.get(work.slug) for work in works)
+    sources = {work.slug: work.source for work in works if work.source is not None}
+    pairs = desk.alike(sources, edition_module())
+    shown = {work.slug: clean(work.student) for work in works}
+    run_name = hashlib.sha256((output / "run.json").read_bytes()).hexdigest()[:8]
+    data = {
+        "run": run_name,
+        "students": students,
+        "parts": parts,
+        "hand": hand.lower(),
+        "hand_points": hand_points,
+        "late": rubric["late"],
+        "columns": desk.COLUMNS,
+        "key": desk.key(),
+        "missing": [clean(name) for name in missing],
+        "alike": [[shown[a], shown[b], round(p, 3)] for a, b, p in pairs],
+    }
+    write(output / "index.html", desk.page(data))
+    unmarked = sum(not final for *_, final in totals)
     problems = [work for work in works if records[work]["problem"]]
     points = [records[work]["points"] for work in works]
     print(f"{len(works)} submissions, median {np.median(points):g} of {records[works[0]]['max']}")
@@ -946,8 +1020,41 @@ def report(
             f"{hand} is not marked for {unmarked}: fill in {output / 'presentation.csv'}, then run"
         )
         print("this again. Until then their totals hold the automatic points alone.")
+    print(f"The class, and the place to mark: {output / 'index.html'}")
     if arguments.trust_submissions:
         print("Graded WITHOUT a sandbox, and every result says so.")
+
+
+def visible(text: str) -> str:
+    """Make control characters of a text of several lines visible."""
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def return_name(work: Work) -> str:
+    """Return under which name the learning platform takes feedback back."""
+    if match := re.match(r"(.+_\d+_assignsubmission_file_)", work.origin):
+        return f"{match[1]}/feedback.html"  # Moodle: a folder for each, as it was exported
+    if match := re.match(r"([^_]+_(?:LATE_)?\d+_\d+_)", work.origin):
+        return f"{match[1]}feedback.html"  # Canvas: the same beginning
+    return f"{work.slug}/feedback.html"
+
+
+def write_zip(path: Path, files: dict[str, str]) -> None:
+    """Write texts into a zip; the same texts make the same bytes."""
+    from nn_helpers import write_atomically
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name), text.encode(errors="backslashreplace"))
+    write_atomically(path, buffer.getvalue())
+
+
+def edition_module() -> str:
+    """Return nn_helpers.py as students got it."""
+    import student
+
+    return student.student_module((PROJECT / "nn_helpers.py").read_text(encoding="utf-8"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -1003,7 +1110,7 @@ def cluster(address: str, trusted: bool) -> Iterator[futures.Executor]:
     with Client(address) as client, tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "grading.zip"
         with zipfile.ZipFile(code, "w") as archive:
-            for module in (checks, runner, sandbox, sys.modules[__name__]):
+            for module in (checks, desk, runner, sandbox, sys.modules[__name__]):
                 archive.write(module.__file__, Path(module.__file__).name)
         client.upload_file(str(code))
         proofs = client.run(proof, trusted, on_error="return")
