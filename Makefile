@@ -9,7 +9,8 @@
 # make bench    time training beside PyTorch, scikit-learn and JAX (QUICK=1 only tries it)
 # make experiments  the runs of notebook 05 that take minutes; goes on where it was interrupted
 # make student  write the student edition, without answers, to build/student and a zip
-# make grade    grade a folder of submissions (SUBMISSIONS=FOLDER; grading/README.md says how)
+# make grade    grade a folder of submissions (SUBMISSIONS=FOLDER, also STUDENT=, MARKS=, CANVAS=,
+#               MOODLE= and COLUMN=; grading/README.md says how)
 # make site     the notebooks as web pages that need no network: build/site/index.html
 # make test-browser  try notebooks, live figures and pages in Chromium (apt install chromium)
 # make lint     check the code's style
@@ -70,7 +71,9 @@ student: $(VENV)/installed
 	$(BIN)/python grading/student.py
 
 grade: $(VENV)/installed
-	$(BIN)/python grading/grade.py "$(SUBMISSIONS)"
+	$(BIN)/python grading/grade.py "$(SUBMISSIONS)" $(if $(STUDENT),--student "$(STUDENT)") \
+		$(if $(MARKS),--marks "$(MARKS)") $(if $(CANVAS),--canvas "$(CANVAS)") \
+		$(if $(MOODLE),--moodle "$(MOODLE)") $(if $(COLUMN),--column "$(COLUMN)")
 
 # Sphinx reads one folder, so what it is to read is copied together.
 SITE := build/site

@@ -6,19 +6,25 @@
 asks no server, and shows what students wrote as text.
 """
 
-import ast
 import base64
+import contextlib
 import hashlib
+import io
 import json
+import keyword
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import tokenize
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 TEMPLATE = Path(__file__).with_name("desk.html")
 KEY = Path(__file__).with_name("key.md")
-LONGEST = 20_000  # characters of one answer
+LONGEST, MOST = 10_000, 50  # characters of an answer, answers of a student
 
 
 class Mark(NamedTuple):
@@ -29,6 +35,11 @@ class Mark(NamedTuple):
     days_late: str = ""
     override: str = ""
     reason: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether a person has decided on the points."""
+        return bool(self.points or self.override)
 
 
 COLUMNS = ["folder", "student", *Mark._fields]
@@ -75,7 +86,7 @@ def total_of(automatic: float, mark: Mark, late: Mapping[str, float]) -> tuple[f
         many days nothing is left
     """
     if mark.override:
-        return float(mark.override), [f"The points were set to {mark.override}: {mark.reason}."]
+        return float(mark.override), [f"The total was set to {mark.override}: {mark.reason}"]
     total, days = automatic + float(mark.points or 0), float(mark.days_late or 0)
     if not days:
         return total, []
@@ -101,60 +112,54 @@ def answers_in(notebooks: Iterable[tuple[str, str]]) -> list[tuple[str, str, str
             )
             if match := re.match(r"\*\*Your answer to (\d+)\*\*[^\n]*\n?", whole):
                 answer = whole[match.end() :].strip()[:LONGEST]
-                found.append((Path(name).stem[:60], match[1], answer))
-    return found
+                found.append((Path(name).stem[:60], match[1][:3], answer))
+    return found[:MOST]
 
 
 def key() -> dict[str, dict[str, str]]:
     """Return the key to the open questions, by the start of a notebook's name and by number."""
-    parts = re.split(r"(?m)^## (\w+) .*$", KEY.read_text(encoding="utf-8"))[1:]
+    text = KEY.read_text(encoding="utf-8").replace("*", "")
+    parts = re.split(r"(?m)^## (\w+) .*$", text)[1:]
     return {
         notebook: dict(re.findall(r"(?ms)^(\d+)\. (.*?)(?=\n\d+\. |\Z)", text.strip()))
         for notebook, text in zip(parts[::2], parts[1::2], strict=True)
     }
 
 
-def alike(sources: Mapping[str, str], handed_out: str, bound: float = 0.5) -> list[tuple[Any, ...]]:
-    """Return pairs of solutions that share more than the handed-out text explains.
+def fingerprint(text: str, known: Collection[int] = (), length: int = 16) -> np.ndarray:
+    """Return hashes of the tokens in a row of a module, but for those that are `known`.
 
-    Each text becomes a set of hashes of tokens in a row (winnowing: Schleimer, Wilkerson and
-    Aiken, 2003), names and comments left out, without those of the handed-out text. Likeness is
-    the share of hashes that two sets have in common.
-
-    Returns
-    -------
-    list of (str, str, float)
-        Two names and their likeness, the most alike first.
+    All names count as one; comments, docstrings and other texts are left out.
     """
-    import io
-
-    import numpy as np
-    from copydetect import CodeFingerprint
-
-    def hashes(text: str, window: int, known: Any) -> set[int]:
-        file = io.StringIO(text)
-        found = CodeFingerprint("solution.py", 25, window, boilerplate=known, fp=file)
-        return set(found.hashes)
-
-    known = np.array(sorted(hashes(own_text(handed_out, ""), 1, None)))
-    own = {name: own_text(text, handed_out)[:200_000] for name, text in sources.items()}
-    found = {name: hashes(text, 4, known) for name, text in own.items()}
-    pairs = [
-        (a, b, len(found[a] & found[b]) / max(len(found[a] | found[b]), 1))
-        for a, b in combinations(found, 2)
-    ]
-    return sorted((p for p in pairs if p[2] > bound), key=lambda pair: -pair[2])
+    words: list[str] = []
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.NAME:
+                words.append(token.string if keyword.iskeyword(token.string) else "name")
+            elif token.type in (tokenize.OP, tokenize.NUMBER):
+                words.append(token.string)
+    rows = (" ".join(words[i : i + length]) for i in range(len(words) - length + 1))
+    return np.setdiff1d([zlib.crc32(row.encode()) for row in rows], known)
 
 
-def own_text(source: str, handed_out: str) -> str:
-    """Return the functions and other statements of a module that do not come with the course."""
-    try:
-        nodes = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return source
-    lines = source.splitlines()
-    parts = ("\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes)
-    return "\n".join(part for part in parts if not handed_out or part not in handed_out)
+def alike(hashes: Mapping[str, np.ndarray], bound: float = 0.5) -> list[tuple[list[str], float]]:
+    """Return groups of solutions that share more than the handed-out text explains.
+
+    Likeness is the share of hashes that two have in common. A group holds all that are connected
+    by pairs more alike than `bound`; returned with it is the likeness of its closest pair.
+    """
+    groups: dict[str, set[str]] = {}
+    closest: dict[str, float] = {}
+    for a, b in combinations(hashes, 2):
+        common = len(np.intersect1d(hashes[a], hashes[b], assume_unique=True))
+        likeness = common / max(len(hashes[a]) + len(hashes[b]) - common, 1)
+        if likeness > bound:
+            group = groups.get(a, {a}) | groups.get(b, {b})
+            best = max(likeness, *(closest.get(name, 0) for name in group))
+            groups.update(dict.fromkeys(group, group))
+            closest.update(dict.fromkeys(group, best))
+    found = {min(group): (sorted(group), closest[min(group)]) for group in groups.values()}
+    return sorted(found.values(), key=lambda pair: -pair[1])
 
 
 def page(data: Mapping[str, Any]) -> str:

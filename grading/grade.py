@@ -13,6 +13,7 @@ import argparse
 import base64
 import contextlib
 import csv
+import dataclasses
 import functools
 import hashlib
 import html
@@ -32,7 +33,7 @@ import tokenize
 import types
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 from string import Template
@@ -62,7 +63,7 @@ class Work(NamedTuple):
     """What one student handed in.
 
     `problem` says why there is nothing to grade, `notes` what was left aside; `notebooks`
-    holds the name and the text of each notebook.
+    holds the name and the text of each notebook, `paths` where all of it was read.
     """
 
     student: str
@@ -72,7 +73,7 @@ class Work(NamedTuple):
     problem: str
     notes: tuple[str, ...]
     late: bool = False  # says the learning platform
-    origin: str = ""  # the name under which it lies in the folder
+    paths: tuple[tuple[str, Path], ...] = ()
 
     @property
     def slug(self) -> str:
@@ -81,6 +82,10 @@ class Work(NamedTuple):
         whole = f"{self.student}\0{self.number}".encode(errors="surrogatepass")
         digest = hashlib.sha256(whole).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9]+', '-', plain)[:40].strip('-')}-{digest[:8]}".strip("-")
+
+    def again(self) -> "Work":
+        """Read it once more, texts and all."""
+        return read_work(self.student, self.number, self.paths)
 
 
 def identity(name: str) -> tuple[str, str, str]:
@@ -96,24 +101,20 @@ def identity(name: str) -> tuple[str, str, str]:
     return re.sub(r"(?i)(\.zip|\.py|\.ipynb)$", "", name), "", name
 
 
-def collect(folder: Path) -> list[Work]:
+def collect(folder: Path) -> Iterator[Work]:
     """Read all submissions, one for each student, in the order of their names."""
     groups: dict[tuple[str, str], list[tuple[str, Path]]] = {}
     for path in sorted(folder.iterdir()):
         if not path.name.startswith("."):
             who, number, rest = identity(path.name)
             groups.setdefault((who, number), []).append((rest, path))
-    return [
-        read_work(*who, paths)._replace(
-            late=any(re.match(r"[^_]+_LATE_\d+_\d+_", path.name) for _, path in paths),
-            origin=paths[0][1].name,
-        )
-        for who, paths in groups.items()
-    ]
+    for who, paths in tqdm(groups.items(), desc="reading", disable=not groups):
+        yield read_work(*who, tuple(paths))
 
 
-def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
+def read_work(who: str, number: str, paths: tuple[tuple[str, Path], ...]) -> Work:
     """Read what one student handed in; whatever is wrong with it becomes a sentence."""
+    late = any(re.match(r"[^_]+_LATE_\d+_\d+_", path.name) for _, path in paths)
     notes = Notes()
     files: list[tuple[str, bytes]] = []
     try:
@@ -123,7 +124,7 @@ def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
     except Exception as error:  # archives can be broken in more ways than anybody lists
         reason = str(error) if type(error) is ValueError else getattr(error, "strerror", "")
         reason = reason or f"it can't be read ({type(error).__name__})"
-        return Work(who, number, None, (), reason, tuple(notes))
+        return Work(who, number, None, (), reason, tuple(notes), late, paths)
     notebooks: dict[str, str] = {}
     for name, data in files:
         if name.lower().endswith(".ipynb"):
@@ -136,7 +137,8 @@ def read_work(who: str, number: str, paths: list[tuple[str, Path]]) -> Work:
             notebooks[short if notebooks.get(short, text) == text else name] = text
             if not was_run(text):
                 notes.append(f"{clean(short)[-80:]} was handed in without being run")
-    return Work(who, number, source, tuple(sorted(notebooks.items())), "", tuple(notes))
+    texts = tuple(sorted(notebooks.items()))
+    return Work(who, number, source, texts, "", tuple(notes), late, paths)
 
 
 def was_run(text: str) -> bool:
@@ -445,8 +447,8 @@ def mistake_of(
     return said
 
 
-def execute(name: str, work: Work, assignment: Assignment) -> str:
-    """Execute a notebook in a sandbox and return it as HTML, or a sentence on what happened."""
+def execute(name: str, work: Work, assignment: Assignment) -> tuple[str, str]:
+    """Execute a notebook in a sandbox; return it as HTML, and what is odd about it in words."""
     prove(assignment.trusted)
     limits = assignment.limits
     files = {**assignment.files, "nn_helpers.py": work.source.encode()}
@@ -454,22 +456,26 @@ def execute(name: str, work: Work, assignment: Assignment) -> str:
         "notebook": dict(work.notebooks)[name],
         "files": {path: base64.b64encode(data).decode() for path, data in files.items()},
     }
+    seconds = limits.notebook_seconds
     with (
         sandbox.Sandbox(limits, trusted=assignment.trusted, notebooks=True) as box,
         box.child() as child,
     ):
         try:
-            reply, _ = child.request(message, limits.notebook_seconds, limit=PAGE_BYTES)
+            stop = limits.stop_seconds
+            reply, _ = child.request(message, seconds, limit=PAGE_BYTES, to_stop=stop)
             if isinstance(reply.get("html"), str):
                 # Text, tables and pictures; nothing that runs, or that opens a connection.
-                return nh3.clean(reply["html"], **KEPT)
-        except EOFError:
+                page = nh3.clean(reply["html"], **KEPT)
+                cells = ", ".join(str(int(number)) for number in reply["other"][:20])
+                odd = f"not as handed in: what cell {cells} prints" if cells else ""
+                if reply["stopped"]:
+                    odd = f"stopped after {seconds:g} s, in cell {int(reply['stopped'])}"
+                return page, odd
+        except (EOFError, KeyError, TypeError, ValueError):  # it may answer anything
             if child.timed_out:
-                return f"<p>This notebook took longer than {limits.notebook_seconds:g} s.</p>"
-    return (
-        "<p>This notebook could not be executed, or its page is larger than "
-        f"{PAGE_BYTES // 2**20} MB.</p>"
-    )
+                return "", f"took longer than {seconds:g} s and could not be stopped"
+    return "", f"could not be executed, or its page is larger than {PAGE_BYTES // 2**20} MB"
 
 
 KEPT = {
@@ -482,11 +488,12 @@ KEPT = {
 # Results --------------------------------------------------------------------------------
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str | bytes) -> None:
     """Write a file so that it is there as a whole or not at all."""
     from nn_helpers import write_atomically  # not at the top: workers elsewhere write nothing
 
-    write_atomically(path, text.encode(errors="backslashreplace"))
+    data = text if isinstance(text, bytes) else text.encode(errors="backslashreplace")
+    write_atomically(path, data)
 
 
 def record_of(work: Work, results: list[dict[str, Any]], assignment: Assignment) -> dict[str, Any]:
@@ -542,31 +549,32 @@ def property_of(result: dict[str, Any]) -> str:
 
 
 def feedback(
-    record: dict[str, Any], by_hand: tuple[str, int], mark: str, said: Sequence[str] = ()
+    record: dict[str, Any], by_hand: Mapping[str, Any], late: Mapping[str, float], mark: desk.Mark
 ) -> str:
     """Return what a student is told, as Markdown.
 
-    Text that comes from the student stands in indented lines, where nothing has a meaning. So
-    does what the marker wrote, `said`.
+    Text that comes from the student or from a person who marks stands in indented lines, where
+    nothing has a meaning.
     """
-    hand, hand_points = by_hand
+    total, said = desk.total_of(record["points"], mark, late)
     lines = ["# Feedback", "", f"    {clean(record['student'])}", ""]
-    lines += [f"**Points: {record['points']} of {record['max']}.** "]
-    lines[-1] += (
-        f"{hand}: {mark} of {hand_points}, marked by a person."
-        if mark
-        else f"{hand}, up to {hand_points} more, is marked by a person."
-    )
-    for remark in (*remarks(record), *(clean(text) for text in said)):
-        lines += ["", "Note:", "", f"    {remark}"]
+    lines += [f"**Points: {record['points']} of {record['max']}.** {by_hand['title']}"]
+    if mark.points:
+        lines[-1] += f": {mark.points} of {by_hand['points']}, marked by a person."
+    else:
+        lines[-1] += f", up to {by_hand['points']} more, is marked by a person."
+    if mark.final:
+        lines[-1] += f" **Total: {total:g} of {record['max'] + by_hand['points']}.**"
+    for remark in (*remarks(record), *said, *filter(None, [mark.comment])):
+        lines += ["", "Note:", "", f"    {clean(remark)}"]
     for part, group in itertools.groupby(record["criteria"], key=lambda result: result["part"]):
         results = list(group)
         points, most = (sum(result[key] for result in results) for key in ("points", "max"))
         lines += ["", f"## {part}: {points} of {most}", ""]
         for result in results:
-            lines.append(f"- {result['points']} of {result['max']} · {title(result)}")
+            line = f"{result['points']} of {result['max']} · {title(result)}"
+            lines.append(f"- ✗ **{line}**" if result["message"] else f"- ✓ {line}")
             if result["message"] and not record["problem"]:
-                lines[-1] = lines[-1].replace("- ", "- **") + "**"
                 lines[-1] += f". *What should hold:* {property_of(result)} *What went wrong:*"
                 lines += ["", f"      {clean(result['message'])}", ""]
     lines += ["", "A function that is wrong costs its points once: for all that builds on it, a "]
@@ -594,12 +602,13 @@ def feedback_page(text: str) -> str:
     return PAGE.substitute(title="Feedback", body=mistune.create_markdown(escape=True)(text))
 
 
-def notebook_page(name: str, who: str, content: str) -> str:
+def notebook_page(name: str, who: str, content: str, odd: str = "") -> str:
     """Return an executed notebook as a page; in the frame, no script of a student's can run."""
     inner = f'<meta charset="utf-8"><style>{NOTEBOOK_STYLE}</style>{content}'
     heading = html.escape(clean(f"{who}: {name}"))
     frame = f'<iframe sandbox srcdoc="{html.escape(inner)}" title="{heading}"></iframe>'
-    return PAGE.substitute(title=heading, body=f"<h1>{heading}</h1>\n{frame}")
+    said = f"<p><strong>This notebook {odd}.</strong></p>\n" if odd else ""
+    return PAGE.substitute(title=heading, body=f"<h1>{heading}</h1>\n{said}{frame}")
 
 
 NOTEBOOK_STYLE = """
@@ -639,6 +648,7 @@ def read_table(path: Path) -> tuple[list[list[str]], str]:
 
 
 BOM = "\ufeff"
+Strangers = tuple[list["Work"], list[str]]  # handed in and unknown, known and nothing handed in
 
 
 def delimiter_of(text: str) -> str:
@@ -662,8 +672,8 @@ def filled(text: str, rows: list[list[str]]) -> str:
     return "".join(parts)
 
 
-def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> list[Work]:
-    """Fill in the gradebook that Canvas exported; return the students that it does not know."""
+def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> Strangers:
+    """Fill in the gradebook that Canvas exported; see `fill`."""
     header = rows[0]
     if "Student" not in header or "ID" not in header:
         raise ValueError("the Canvas export needs the columns Student and ID")
@@ -683,8 +693,8 @@ def fill_canvas(rows: list[list[str]], totals: list[tuple[Work, str]], column: s
 GRADE = {"Grade", "Bewertung", "Note", "Calificación", "Valutazione", "Cijfer", "Nota", "Ocena"}
 
 
-def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> list[Work]:
-    """Fill in Moodle's grading worksheet; return the students that it does not know.
+def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]], column: str) -> Strangers:
+    """Fill in Moodle's grading worksheet; see `fill`.
 
     Its columns have names in the language of the course. The first one identifies: it holds a
     word and the number that the names of the submissions hold too.
@@ -702,11 +712,11 @@ def fill_moodle(rows: list[list[str]], totals: list[tuple[Work, str]], column: s
 
 def fill(
     rows: list[list[str]], totals: list[tuple[Work, str]], place: int, keys: list[int]
-) -> list[Work]:
+) -> Strangers:
     """Put each total into its student's row, but for "", which leaves it as it is.
 
     A number is looked for in the first of the columns `keys`, a name in the others. Returned are
-    those for whom this is not one row and theirs alone.
+    those for whom this is not one row and theirs alone, and the rows of people who are nobody's.
     """
     chosen: dict[int, list[tuple[Work, str]]] = {}
     unknown = []
@@ -728,21 +738,12 @@ def fill(
             rows[number][place] = claims[0][1] or rows[number][place]
         else:
             unknown += [work for work, _ in claims]
-    return unknown
-
-
-def absent(sheet: list[list[str]], fill_in: Callable, works: list[Work], column: str) -> list[str]:
-    """Return the names in a gradebook of those who handed nothing in."""
-    mark = "\0here"  # no gradebook holds it
-    copy = [[*row] for row in sheet]
-    fill_in(copy, [(work, mark) for work in works], column)
-    names = {"Student", "Full name", "Vollständiger Name", "Nom complet"} & {*sheet[0]}
-    place = sheet[0].index(min(names)) if names else min(1, len(sheet[0]) - 1)
-    return [
-        row[place].strip()
-        for row in copy[1:]
-        if len(row) > place and mark not in row and "Points Possible" not in row[place]
+    missing = [
+        " ".join(row[:2])
+        for number, row in enumerate(rows[1:], 1)
+        if number not in chosen and len(row) > place and re.search(r"\d$", row[keys[0]].strip())
     ]
+    return unknown, missing
 
 
 # The command ----------------------------------------------------------------------------
@@ -845,24 +846,61 @@ def stored(path: Path, key: str) -> dict[str, Any] | None:
     return record if record.get("key") == key else None
 
 
+@dataclasses.dataclass
+class Entry:
+    """What is kept of one student's work while a class is graded: none of its texts."""
+
+    work: Work
+    key: str
+    folder: Path
+    answers: list[tuple[str, str, str]]
+    hashes: np.ndarray
+    record: dict[str, Any] | None
+    pages: dict[str, Path]
+
+
+def entries_of(arguments: argparse.Namespace, version: str) -> Iterator[Entry]:
+    """Read a class, with the results that are there of an earlier run."""
+    known = desk.fingerprint(edition_module())
+    for work in collect(arguments.folder):
+        text = f"{version} {work._replace(paths=())!r}"
+        key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        folder = arguments.output / "students" / work.slug
+        again = arguments.student in (work.student, work.number, work.slug)
+        with_pages = not arguments.skip_notebooks and work.source is not None
+        yield Entry(
+            work._replace(source=None, notebooks=()),
+            key,
+            folder,
+            desk.answers_in(work.notebooks),
+            desk.fingerprint((work.source or "")[:200_000], known),
+            None if again else stored(folder / "record.json", key),
+            {n: folder / "notebooks" / page_name(n) for n, _ in work.notebooks if with_pages},
+        )
+
+
 def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     """Grade the folder; raise ValueError or NoSandbox if that can't be done."""
-    works = collect(arguments.folder)
-    if not works:
+    if not any(not path.name.startswith(".") for path in arguments.folder.iterdir()):
         raise ValueError(f"{arguments.folder} holds no submissions")
+    marks_of(arguments)  # what is wrong with these is said at once
+    fill_exports([], arguments, quiet=True)
     output, trusted = arguments.output, arguments.trust_submissions
     assignment = prepare(seed_of(output, arguments.seed), trusted)
-    version = assignment.version
-    keys = {w: hashlib.sha256(f"{version} {w!r}".encode()).hexdigest() for w in works}
-    folders = {work: output / "students" / work.slug for work in works}
-    records = {work: stored(folders[work] / "record.json", keys[work]) for work in works}
-    todo = [work for work in works if records[work] is None]
-    pages = {
-        (work, name): folders[work] / "notebooks" / page_name(name)
-        for work in works
-        for name, _ in (() if arguments.skip_notebooks or work.source is None else work.notebooks)
-    }
-    old = {at: at_path for at, at_path in pages.items() if not has_key(at_path, keys[at[0]])}
+    entries = list(entries_of(arguments, assignment.version))
+    names = [(entry.work.student, entry.work.number, entry.work.slug) for entry in entries]
+    if arguments.student and not any(arguments.student in name for name in names):
+        raise ValueError(
+            "--student must be the name, the number or the folder of one who handed in, got "
+            f"{arguments.student!r}"
+        )
+    todo = [entry for entry in entries if entry.record is None]
+    old = [
+        (entry, name)
+        for entry in entries
+        for name, path in entry.pages.items()
+        if entry.record is None or page_note(path, entry.key) is None
+    ]
     if todo or old:
         sought = [PROJECT / name for name in SOUGHT]
         prove(trusted, (*sought, *sorted(arguments.folder.resolve().iterdir())[:3]))
@@ -870,26 +908,38 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
         require_canary(dict(in_parallel(grade, canaries.items(), 2, pool, "canary")))
     again = []
 
-    def keep(work: Work, results: list[dict[str, Any]]) -> None:
-        records[work] = {"key": keys[work], **record_of(work, results, assignment)}
-        write(folders[work] / "record.json", json.dumps(records[work], indent=1))
+    def keep(entry: Entry, results: list[dict[str, Any]]) -> None:
+        entry.record = {"key": entry.key, **record_of(entry.work, results, assignment)}
+        write(entry.folder / "record.json", json.dumps(entry.record, indent=1))
 
-    def tasks(some: list[Work]) -> Iterator[tuple[Work, tuple]]:
-        return ((work, (work._replace(notebooks=()), assignment)) for work in some)
+    def tasks(some: list[Entry]) -> Iterator[tuple[Entry, tuple]]:
+        for entry in some:
+            yield entry, (entry.work.again()._replace(notebooks=(), paths=()), assignment)
 
-    for work, results in in_parallel(grade, tasks(todo), len(todo), pool, "grading"):
+    for entry, results in in_parallel(grade, tasks(todo), len(todo), pool, "grading"):
         if any(result["timed_out"] for result in results):
-            again.append(work)
+            again.append(entry)
         else:
-            keep(work, results)
+            keep(entry, results)
     # What ran out of time may have waited for others: it gets the machine for itself.
-    for work, results in in_parallel(grade, tasks(again), len(again), pool, "alone", at_once=1):
-        keep(work, results)
-    report(works, records, folders, arguments)
-    executed = (((work, name), (name, work, assignment)) for work, name in old)
-    for (work, name), content in in_parallel(execute, executed, len(old), pool, "notebooks"):
-        page = notebook_page(name, work.student, content)
-        write(old[work, name], f"{page}<!-- {keys[work]} -->\n")
+    for entry, results in in_parallel(grade, tasks(again), len(again), pool, "alone", at_once=1):
+        keep(entry, results)
+    report(entries, arguments)
+    arguments.marks = None  # they are in presentation.csv, where they can be changed from now on
+    if not old:
+        return
+
+    def notebooks() -> Iterator[tuple[tuple[Entry, str], tuple]]:
+        for entry, name in old:
+            work = entry.work.again()
+            text = tuple((n, t) for n, t in work.notebooks if n == name)
+            yield (entry, name), (name, work._replace(notebooks=text, paths=()), assignment)
+
+    executed = in_parallel(execute, notebooks(), len(old), pool, "notebooks")
+    for (entry, name), (content, odd) in executed:
+        page = notebook_page(name, entry.work.student, content, odd)
+        write(entry.pages[name], f"<!-- {entry.key} {odd} -->\n{page}")
+    report(entries, arguments, quiet=True)  # with what was odd about them
 
 
 def page_name(name: str) -> str:
@@ -900,154 +950,152 @@ def page_name(name: str) -> str:
     return f"{stem}.html" if same else f"{stem[:60]}-{digest}.html"
 
 
-def has_key(path: Path, key: str) -> bool:
-    """Say whether a page was made from the very same work."""
-    with contextlib.suppress(OSError):
-        return path.read_text(encoding="utf-8").endswith(f"<!-- {key} -->\n")
-    return False
+def page_note(path: Path, key: str) -> str | None:
+    """Return what was odd about a notebook, or None if there is no page of the very same work."""
+    with contextlib.suppress(OSError), path.open(encoding="utf-8") as file:
+        _, found, odd = file.readline(1000).partition(key)
+        if found:
+            return odd.strip().removesuffix("-->").strip()
+    return None
 
 
-def report(
-    works: list[Work],
-    records: dict[Work, dict[str, Any]],
-    folders: dict[Work, Path],
-    arguments: argparse.Namespace,
-) -> None:
-    """Write feedback, tables and the learning platforms' files, and print a summary."""
-    output = arguments.output
-    rubric = checks.rubric()
-    hand, hand_points = rubric["by_hand"]["title"], rubric["by_hand"]["points"]
-    path = output / "presentation.csv"
-    marks = desk.read_marks(read_table(path)[0], str(path), hand_points) if path.exists() else {}
-    for work in works:
-        marks.setdefault(work.slug, desk.Mark(days_late="1" if work.late else ""))
+def marks_of(arguments: argparse.Namespace) -> dict[str, desk.Mark]:
+    """Return what a person decided until now, and what `--marks` says of it."""
+    marks: dict[str, desk.Mark] = {}
+    most = checks.rubric()["by_hand"]["points"]
+    for path in (arguments.output / "presentation.csv", *filter(None, [arguments.marks])):
+        if path.exists() or path == arguments.marks:
+            marks |= desk.read_marks(read_table(path)[0], str(path), most)
+    return marks
+
+
+def report(entries: list[Entry], arguments: argparse.Namespace, *, quiet: bool = False) -> None:
+    """Write feedback, tables, the page for the class and the learning platforms' files."""
+    output, rubric = arguments.output, checks.rubric()
+    hand, late = rubric["by_hand"], rubric["late"]
     parts = [part["title"] for part in rubric["part"]]
-    rows, totals, students, returned = [], [], [], {}
-    for work in works:
-        record, mark = records[work], marks[work.slug]
-        total, said = desk.total_of(record["points"], mark, rubric["late"])
-        text = feedback(
-            record, (hand, hand_points), mark.points, [*filter(None, [mark.comment]), *said]
-        )
-        page = feedback_page(text)
-        write(folders[work] / "feedback.md", text)
-        write(folders[work] / "feedback.html", page)
-        returned[return_name(work)] = page
-        scores = json.dumps(gradescope(record), indent=1)
-        write(folders[work] / "results.json", scores)
-        of_part = [
-            sum(result["points"] for result in record["criteria"] if result["part"] == part)
-            for part in parts
-        ]
-        totals.append((work, f"{total:g}", bool(mark.points or mark.override)))
-        odd = [*remarks(record), *(["Late, says the platform."] if work.late else []), *said]
-        cells = [in_cell(text) for text in (work.student, work.number, work.slug)]
-        rows.append(
-            [*cells, *of_part, record["points"], mark.points, f"{total:g}", in_cell(" ".join(odd))]
-        )
-        failed = [result for result in record["criteria"] if result["message"]]
-        students.append(
-            {
-                "folder": work.slug,
-                "student": clean(work.student),
-                "safe": in_cell(work.student),
-                "number": work.number,
-                "parts": of_part,
-                "automatic": record["points"],
-                "mark": mark._asdict(),
-                "odd": odd,
-                "failed": [title(result) for result in failed],
-                "mistakes": [result["mistake"] for result in failed if result["mistake"]],
-                "answers": [
-                    [clean(n), q, visible(a)] for n, q, a in desk.answers_in(work.notebooks)
-                ],
-                "pages": [
-                    ["feedback", f"students/{work.slug}/feedback.html"],
-                    *(
-                        [clean(name), f"students/{work.slug}/notebooks/{page_name(name)}"]
-                        for name, _ in work.notebooks
-                    ),
-                ],
-            }
-        )
+    marks = marks_of(arguments)
+    table_rows, students, totals, returned = [], [], [], io.BytesIO()
+    with zipfile.ZipFile(returned, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry in entries:
+            work, record = entry.work, entry.record
+            mark = marks.setdefault(work.slug, desk.Mark(days_late="1" if work.late else ""))
+            text = feedback(record, hand, late, mark)
+            page = feedback_page(text)
+            write(entry.folder / "feedback.md", text)
+            write(entry.folder / "feedback.html", page)
+            write(entry.folder / "results.json", json.dumps(gradescope(record), indent=1))
+            info = zipfile.ZipInfo(return_name(work))  # of no date: equal feedback, equal bytes
+            archive.writestr(info, page.encode(errors="backslashreplace"), zipfile.ZIP_DEFLATED)
+            student = student_of(entry, mark, parts)
+            total, said = desk.total_of(record["points"], mark, late)
+            totals.append((work, f"{total:g}", mark.final))
+            if not mark.final:
+                said = [*said, f"{hand['title']} is not marked: this is no final total."]
+            students.append(student)
+            table_rows.append(
+                [in_cell(text) for text in (work.student, work.number, work.slug)]
+                + [*student["parts"], record["points"], mark.points, f"{total:g}"]
+                + [in_cell(" ".join([*student["odd"], *said]))]
+            )
     header = ["student", "number", "folder", *(part.lower() for part in parts)]
-    header += ["automatic", hand.lower(), "total", "note"]
-    write(output / "grades.csv", table([header, *rows]))
-    names = {work.slug: in_cell(work.student) for work in works}
-    by_hand = [[slug, names.get(slug, ""), *mark] for slug, mark in marks.items()]
-    write(path, table([desk.COLUMNS, *by_hand]))
-    write_zip(output / "feedback.zip", returned)
-    missing: list[str] = []
-    none_final = not any(final for *_, final in totals)
-    for name in ("canvas", "moodle"):
-        if source := getattr(arguments, name):
-            sheet, text = read_table(source)
-            fill_in = {"canvas": fill_canvas, "moodle": fill_moodle}[name]
-            missing += absent(sheet, fill_in, works, arguments.column)
-            # A total without its mark by hand would look like a final one.
-            known = [(work, total if final or none_final else "") for work, total, final in totals]
-            unknown = fill_in(sheet, known, arguments.column)
-            write(output / f"{name}.csv", filled(text, sheet))
-            for work in unknown:
-                print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
-    sources = {work.slug: work.source for work in works if work.source is not None}
-    pairs = desk.alike(sources, edition_module())
-    shown = {work.slug: clean(work.student) for work in works}
-    run_name = hashlib.sha256((output / "run.json").read_bytes()).hexdigest()[:8]
+    header += ["automatic", hand["title"].lower(), "total", "note"]
+    write(output / "grades.csv", table([header, *table_rows]))
+    names = {entry.work.slug: clean(entry.work.student) for entry in entries}
+    by_hand = [[slug, in_cell(names.get(slug, "")), *mark] for slug, mark in marks.items()]
+    write(output / "presentation.csv", table([desk.COLUMNS, *by_hand]))
+    write(output / "feedback.zip", returned.getvalue())
+    missing = fill_exports(totals, arguments, quiet=quiet)
+    groups = desk.alike({entry.work.slug: entry.hashes for entry in entries})
     data = {
-        "run": run_name,
+        "run": hashlib.sha256((output / "run.json").read_bytes()).hexdigest()[:8],
         "students": students,
         "parts": parts,
-        "hand": hand.lower(),
-        "hand_points": hand_points,
-        "late": rubric["late"],
+        "most": entries[0].record["max"],
+        "hand": hand,
+        "late": late,
         "columns": desk.COLUMNS,
         "key": desk.key(),
         "missing": [clean(name) for name in missing],
-        "alike": [[shown[a], shown[b], round(p, 3)] for a, b, p in pairs],
+        "alike": [[[names[slug] for slug in group], closest] for group, closest in groups],
     }
     write(output / "index.html", desk.page(data))
-    unmarked = sum(not final for *_, final in totals)
-    problems = [work for work in works if records[work]["problem"]]
-    points = [records[work]["points"] for work in works]
-    print(f"{len(works)} submissions, median {np.median(points):g} of {records[works[0]]['max']}")
+    if quiet:
+        return
+    points = [entry.record["points"] for entry in entries]
+    print(f"{len(entries)} submissions, median {np.median(points):g} of {data['most']}")
+    problems = [entry for entry in entries if entry.record["problem"]]
     if problems:
         print(f"{len(problems)} could not be graded:")
-    for work in problems:
-        print(f"  {clean(work.student)}: {clean(records[work]['problem'])}")
-    if unmarked:
-        print(
-            f"{hand} is not marked for {unmarked}: fill in {output / 'presentation.csv'}, then run"
-        )
-        print("this again. Until then their totals hold the automatic points alone.")
-    print(f"The class, and the place to mark: {output / 'index.html'}")
+    for entry in problems:
+        print(f"  {clean(entry.work.student)}: {clean(entry.record['problem'])}")
+    if unmarked := sum(not final for *_, final in totals):
+        print(f"{hand['title']} is not marked for {unmarked}: their totals are of the code alone.")
+    print(f"Mark, and see the class, in {output / 'index.html'}")
     if arguments.trust_submissions:
         print("Graded WITHOUT a sandbox, and every result says so.")
 
 
-def visible(text: str) -> str:
-    """Make control characters of a text of several lines visible."""
-    return "\n".join(clean(line) for line in text.splitlines())
+def student_of(entry: Entry, mark: desk.Mark, parts: list[str]) -> dict[str, Any]:
+    """Return what the page for the class shows of a student."""
+    work, record = entry.work, entry.record
+    failed = [result for result in record["criteria"] if result["message"]]
+    odd = remarks(record) + (["Late, says the platform."] if work.late else [])
+    pages = [["feedback", f"students/{work.slug}/feedback.html"]]
+    for name, path in entry.pages.items():
+        if (note := page_note(path, entry.key)) is not None:
+            odd += [f"{clean(name)[-80:]} {note}."] if note else []
+            pages.append([clean(name), f"students/{work.slug}/notebooks/{path.name}"])
+    return {
+        "folder": work.slug,
+        "student": clean(work.student),
+        "safe": in_cell(work.student),
+        "number": work.number,
+        "parts": [sum(r["points"] for r in record["criteria"] if r["part"] == p) for p in parts],
+        "automatic": record["points"],
+        "mark": mark._asdict(),
+        "odd": odd,
+        "failed": [title(result) for result in failed],
+        "mistakes": [result["mistake"] for result in failed if result["mistake"]],
+        "answers": [
+            [clean(name), question, "\n".join(clean(line) for line in answer.splitlines())]
+            for name, question, answer in entry.answers
+        ],
+        "pages": pages,
+    }
+
+
+def fill_exports(
+    totals: list[tuple[Work, str, bool]], arguments: argparse.Namespace, *, quiet: bool
+) -> list[str]:
+    """Write the gradebooks that were given with the totals in them; return who is missing."""
+    missing = []
+    # A total without its mark by hand would look like a final one, if others are.
+    final = {work for work, _, is_final in totals if is_final} or {work for work, *_ in totals}
+    for name, fill_in in (("canvas", fill_canvas), ("moodle", fill_moodle)):
+        if source := getattr(arguments, name):
+            sheet, text = read_table(source)
+            known = [(work, total if work in final else "") for work, total, _ in totals]
+            unknown, nothing = fill_in(sheet, known, arguments.column)
+            missing += nothing
+            if totals:
+                write(arguments.output / f"{name}.csv", filled(text, sheet))
+            for work in () if quiet else unknown:
+                print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
+            if len(final) < len(totals) and not quiet:
+                left = len(totals) - len(final)
+                print(f"{name}.csv: {left} totals left out, because they are not marked yet.")
+    return missing
 
 
 def return_name(work: Work) -> str:
     """Return under which name the learning platform takes feedback back."""
-    if match := re.match(r"(.+_\d+_assignsubmission_file_)", work.origin):
-        return f"{match[1]}/feedback.html"  # Moodle: a folder for each, as it was exported
-    if match := re.match(r"([^_]+_(?:LATE_)?\d+_\d+_)", work.origin):
-        return f"{match[1]}feedback.html"  # Canvas: the same beginning
+    origin = work.paths[0][1].name if work.paths else ""
+    if match := re.match(r".+_\d+_assignsubmission_[a-z]+", origin):
+        return f"{match[0]}_/feedback.html"  # Moodle: a folder for each
+    if match := re.match(r"[^_]+_(?:LATE_)?\d+_\d+_", origin):
+        return f"{match[0]}feedback.html"  # Canvas: the same beginning
     return f"{work.slug}/feedback.html"
-
-
-def write_zip(path: Path, files: dict[str, str]) -> None:
-    """Write texts into a zip; the same texts make the same bytes."""
-    from nn_helpers import write_atomically
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(name), text.encode(errors="backslashreplace"))
-    write_atomically(path, buffer.getvalue())
 
 
 def edition_module() -> str:
@@ -1070,6 +1118,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--canvas", type=Path, metavar="CSV", help="gradebook exported by Canvas, to fill in")
     add("--column", default="", help="the assignment in it, if it has several; or Moodle's grade")
     add("--moodle", type=Path, metavar="CSV", help="grading worksheet exported by Moodle")
+    add("--marks", type=Path, metavar="CSV", help="presentation.csv as index.html saved it")
+    add("--student", metavar="NAME", help="to grade once more: a name, a number or a folder")
     add("--skip-notebooks", action="store_true", help="grade nn_helpers.py only")
     add("--dask", metavar="ADDRESS", help="of a dask scheduler, to grade on its workers")
     unsafe = "run them WITHOUT a sandbox, with all your rights"

@@ -27,6 +27,7 @@ import linecache
 import marshal
 import math
 import os
+import re
 import signal
 import socket
 import struct
@@ -376,7 +377,11 @@ def line_of(error):
 
 
 def run_notebook(message):
-    """Execute a notebook in this process, cell by cell, and return it as HTML."""
+    """Execute a notebook in this process, cell by cell, and return it as HTML.
+
+    Returned are also the numbers of the cells that print something else than was handed in, and
+    that of the cell in which the grader interrupted it, or 0.
+    """
     import nbformat
     import tqdm
     from IPython.core.displayhook import CapturingDisplayHook
@@ -400,8 +405,14 @@ def run_notebook(message):
     select_figure_formats(shell, {"png"})
     os.makedirs("notebooks", exist_ok=True)
     os.chdir("notebooks")
-    for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
-        cell.execution_count, cell.outputs = number, []
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    handed_in = [printed(cell.outputs) if cell.execution_count else None for cell in cells]
+    for cell in cells:
+        cell.execution_count, cell.outputs = None, []
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    stopped, other = 0, []
+    for number, cell in enumerate(cells, 1):
+        cell.execution_count = number
         with capture_output() as captured:
             hook = CapturingDisplayHook(shell=shell, outputs=captured._outputs)
             shell.display_trap.hook = hook  # what the last line of a cell shows
@@ -421,15 +432,48 @@ def run_notebook(message):
                 nbformat.v4.new_output("display_data", data=data, metadata=rich.metadata or {})
             )
         error = result.error_before_exec or result.error_in_exec
-        if error is not None:
+        if error is not None and not isinstance(error, shell.custom_exceptions):
             cell.outputs.append(
                 nbformat.v4.new_output(
                     "error", ename=type(error).__name__, evalue=str(error), traceback=[]
                 )
             )
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stopped = number
+            break
+        if handed_in[number - 1] is not None and not alike(
+            handed_in[number - 1], printed(cell.outputs)
+        ):
+            other.append(number)
     exporter = HTMLExporter(template_name="basic")
     html, _ = exporter.from_notebook_node(notebook)
-    return {"html": html}
+    return {"html": html, "other": other, "stopped": stopped}
+
+
+def printed(outputs):
+    """Return the text that a cell printed: no figure, no progress bar, nothing that is live."""
+    texts = []
+    for output in outputs:
+        data = output.get("data", {})
+        if output.output_type == "error":  # how it is told differs from program to program
+            return output.ename
+        if output.output_type == "stream" and output.name == "stdout":
+            texts.append(output.text)
+        elif not any("image" in kind or "widget" in kind for kind in data):
+            text = data.get("text/html") or data.get("text/plain", "")  # a table, or its lines
+            texts.append(re.sub(r"(?s)<style.*?</style>|<[^>]*>", " ", text))
+    return " ".join(texts)
+
+
+def alike(one, other):
+    """Say whether two texts are equal but for space, addresses and rounding."""
+    number = r"-?\d+\.?\d*(?:e[+-]?\d+)?"
+    one, other = (re.sub(r"(0x[0-9a-f]+|\s)+", " ", text).strip() for text in (one, other))
+    return re.sub(number, "#", one) == re.sub(number, "#", other) and all(
+        math.isclose(float(a), float(b), rel_tol=0.002)
+        for a, b in zip(re.findall(number, one), re.findall(number, other), strict=True)
+    )
 
 
 def begin(settings, requests, replies):

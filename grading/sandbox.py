@@ -21,6 +21,7 @@ import platform
 import re
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -65,6 +66,7 @@ class Limits(NamedTuple):
     total_seconds: float = 90
     deaths: int = 5
     notebook_seconds: float = 180
+    stop_seconds: float = 20  # more, to return what a notebook printed until then
     memory_bytes: int = 2**30
     notebook_memory_bytes: int = 4 * 2**30
     file_bytes: int = 64 * 2**20
@@ -247,6 +249,7 @@ class Child:
         self.process, self.limits = process, limits
         self.timed_out = False
         self.allowed, self.used, self.idle = float("inf"), 0.0, 0.0
+        self.warned = 0.0  # from how many seconds on it is told to stop by itself
         self.doing = ""  # what this side does while a request is under way
         self.asked, self.closed = threading.Event(), threading.Event()
         self.watchdog = threading.Thread(target=self._watch, daemon=True)
@@ -274,10 +277,14 @@ class Child:
             now = time.monotonic()
             if seen is not None and self.asked.is_set():
                 self.count(cpu - seen[0], now - seen[1], asleep=asleep)
-                if max(self.used, self.idle) > self.allowed:
+                spent = max(self.used, self.idle)
+                if spent > self.allowed:
                     self.timed_out = True
                     self.kill()
                     return
+                if spent > self.warned > 0:
+                    self.process.send_signal(signal.SIGINT)
+                    self.warned += 1
             seen = cpu, now
 
     def count(self, computed: float, passed: float, *, asleep: bool) -> None:
@@ -319,12 +326,15 @@ class Child:
         arrays: Sequence[np.ndarray] = (),
         serve: Serve | None = None,
         limit: int = runner.JSON_BYTES,
+        to_stop: float = 0,
     ) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a message, if any, and return the reply; EOFError: the submission is dead.
 
-        What the submission asks for in between is answered by `serve`, on its time.
+        What the submission asks for in between is answered by `serve`, on its time. After the
+        seconds it is interrupted, and has the seconds `to_stop` to answer with what it has.
         """
-        self.allowed, self.used, self.idle = seconds, 0.0, 0.0
+        self.allowed, self.used, self.idle = seconds + to_stop, 0.0, 0.0
+        self.warned = seconds if to_stop else 0
         self.doing = "writing"
         self.asked.set()
         try:
@@ -357,7 +367,9 @@ class Sandbox:
     def __init__(self, limits: Limits, *, trusted: bool = False, notebooks: bool = False) -> None:
         self.limits, self.trusted = limits, trusted
         memory = limits.notebook_memory_bytes if notebooks else limits.memory_bytes
-        seconds = limits.notebook_seconds if notebooks else limits.total_seconds
+        seconds = limits.total_seconds
+        if notebooks:
+            seconds = limits.notebook_seconds + limits.stop_seconds
         program = b"" if trusted else system_call_filter(files=notebooks)
         self.environment = {"LANG": "C.UTF-8", "HOME": "/tmp", "JUPYTER_PATH": "/jupyter"}
         self.environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")

@@ -6,6 +6,7 @@ Needs Chromium (Debian: ``apt install chromium``) and what ``pages/requirements.
 What the browser saw is kept in ``build/browser/``. Notebooks are opened as copies.
 """
 
+import csv
 import json
 import os
 import re
@@ -20,7 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
+import nbformat
 import pytest
+import red_team
+from axe_playwright_python.sync_playwright import Axe
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import (
     Browser,
     Locator,
@@ -403,3 +408,101 @@ def test_printed_pages_are_the_report(visit):
         visit.emulate_media(media="print")
         assert not visit.locator(".sidebar-drawer").is_visible()
         visit.pdf(path=SEEN / f"{name}.pdf", format="A4", prefer_css_page_size=True)
+
+
+# The instructor's desk
+
+HOSTILE = '<img src="http://x" onerror="document.title = 1">'
+NAME = HOSTILE.replace("/", "∕")  # a folder's name holds no slash
+PAGE = f"""from IPython.display import HTML
+HTML('<script>document.title = 1</script>{HOSTILE}')"""
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory) -> tuple[list[str], Path]:
+    """Grade a class of four, one of them hostile; return the command and where its results are."""
+    folder, output = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
+    answer = new_markdown_cell(f"**Your answer to 1** (here)\n\n</script>{HOSTILE}")
+    notebook = nbformat.writes(new_notebook(cells=[answer, new_code_cell(PAGE)]))
+    files = {"nn_helpers.py": red_team.REFERENCE, "01_exploration.ipynb": notebook}
+    rows = ["Student,ID,Section,Milestone (7)"]
+    for number, name in enumerate([NAME, "anna", "ben_LATE", "cleo"]):
+        (folder / f"{name}_{number}_{number}_work.zip").write_bytes(red_team.zipped(files))
+        rows.append(f"{name},{number},A,")
+    export = folder.with_suffix(".csv")
+    export.write_text("\n".join([*rows, "missing,9,A,"]))
+    line = red_team.grader(folder, "--output", output, "--canvas", export, short=True)
+    subprocess.run(line, check=True, capture_output=True)
+    return line, output
+
+
+def test_marks_made_by_keyboard_alone_arrive_in_the_totals(browser, desk, tmp_path):
+    line, output = desk
+    with browser.new_context(offline=True) as context:
+        tab = context.new_page()
+        read(tab, output / "index.html")
+        press, write = tab.keyboard.press, tab.keyboard.type
+        while not tab.evaluate("document.activeElement.closest('td')"):
+            press("Tab")
+        press("Enter")
+        write("17")
+        press("Tab")
+        write('Well "argued", all of it')
+        press("Enter")
+        write("21")
+        press("Enter")  # more than there are: nothing happens
+        press("Control+A")
+        write("12,5")
+        press("Enter")
+        write("20")
+        press("Enter")
+        tab.reload()  # what was typed is kept
+        tab.focus("#save")
+        with tab.expect_download() as download:
+            press("Enter")
+        download.value.save_as(tmp_path / "mine.csv")
+        cells = tab.locator("#students tr").evaluate_all("rows => rows.map(row => row.innerText)")
+    subprocess.run([*line, "--marks", tmp_path / "mine.csv"], check=True, capture_output=True)
+    with (output / "grades.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    most = red_team.SHORT_ALL
+    expected = {"0": most + 17, "1": most + 12.5, "2": 0.9 * (most + 20), "3": most}
+    assert {row["number"]: float(row["total"]) for row in rows} == pytest.approx(expected)
+    for row, cell in zip(rows, cells[1:], strict=True):
+        so_far = " so far" * (row["number"] == "3")
+        assert f"\t{row['total']}{so_far}" in cell
+    filled = (output / "canvas.csv").read_text().splitlines()
+    assert [text.rpartition(",")[2] for text in filled[1:]] == [
+        *(f"{expected[n]:g}" for n in "012"),
+        *("", ""),  # not marked, and not handed in
+    ]
+    feedback = output / "students" / rows[0]["folder"] / "feedback.html"
+    assert "Well &quot;argued&quot;, all of it" in feedback.read_text()
+
+
+def test_desk_shows_what_is_hostile_as_text_and_opens_no_connection(visit, desk):
+    _, output = desk
+    visit.wrong.clear()
+    read(visit, output / "index.html")
+    visit.locator("#students td button").first.click()
+    expect(visit.locator("#who")).to_have_text(NAME)
+    expect(visit.locator(".pair p").first).to_have_text(f"</script>{HOSTILE}")
+    expect(visit.locator("#missing")).to_have_text("missing 9")
+    visit.screenshot(path=SEEN / "desk.png", full_page=True)
+    addresses = visit.locator("#facts a").evaluate_all("links => links.map(link => link.href)")
+    assert len(addresses) == 2  # feedback, and the executed notebook
+    for address in addresses:
+        visit.goto(address)
+        assert visit.title() != "1"
+    assert visit.frame_locator("iframe").locator("h1, pre").count()
+    assert not visit.wrong
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_desk_is_open_to_all(visit, desk, width, scheme):
+    read(visit, desk[1] / "index.html", width, scheme)
+    visit.locator("#students td button").nth(1).click()
+    assert not visit.evaluate(WIDER)
+    found = Axe().run(visit).response["violations"]
+    assert not [rule["help"] for rule in found if rule["impact"] in ("serious", "critical")]

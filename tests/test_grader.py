@@ -13,6 +13,7 @@ from pathlib import Path
 
 import checks
 import dask_cluster
+import desk
 import grade
 import mutants
 import nbformat
@@ -21,7 +22,7 @@ import pytest
 import red_team
 import sandbox
 import student
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_red_team import needs_sandbox
 
 REFERENCE = red_team.REFERENCE
@@ -288,7 +289,7 @@ def test_what_is_broken_or_too_much_becomes_a_sentence(tmp_path):
 def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "loop").symlink_to(tmp_path)
-    works = grade.collect(tmp_path)
+    works = list(grade.collect(tmp_path))
     assert [work.problem for work in works] == ["it is neither a file nor a folder"] * 2
 
 
@@ -349,8 +350,8 @@ def test_no_name_is_a_formula_or_turns_the_line_around(bad_folder):
     assert "'=1+1" in rows
     assert "'@SUM(A1)" in rows
     assert r"\u202egnp.ehT" in rows
-    for path in output.rglob("*"):
-        if path.is_file():
+    for path in output.rglob("*.*"):
+        if path.suffix != ".zip":
             assert "\u202e" not in path.read_text(encoding="utf-8").replace('"\u202e', "")
     page = (output / "students" / rows["<b>bold"]["folder"] / "feedback.html").read_text()
     assert "<b>" not in page
@@ -383,13 +384,35 @@ def test_gradescope_form():
     assert sum(test["max_score"] for test in result["tests"]) == 8
 
 
+BY_HAND, LATE = {"title": "Presentation", "points": 20}, {"share": 0.1, "days": 5}
+
+
 def test_feedback_tells_property_and_failure_and_mark():
-    text = grade.feedback(record(), ("Presentation", 20), "")
+    text = grade.feedback(record(), BY_HAND, LATE, desk.Mark())
     assert "**Points: 3 of 8.** Presentation, up to 20 more, is marked by a person." in text
-    assert "**0 of 5 · loss definition**" in text
+    assert "Total" not in text
+    assert "✗ **0 of 5 · loss definition**" in text
+    assert "✓ 3 of 3 · loss far out" in text
     assert "The loss is the mean of" in text
     assert "\n      off by `one`\n" in text
-    assert "Presentation: 17.5 of 20" in grade.feedback(record(), ("Presentation", 20), "17.5")
+    text = grade.feedback(record(), BY_HAND, LATE, desk.Mark("17.5", "<b>Well</b>\nargued"))
+    assert "Presentation: 17.5 of 20" in text
+    assert "**Total: 20.5 of 28.**" in text
+    assert "\n    <b>Well</b>\\u000aargued\n" in text  # in a line of its own, where it is text
+    text = grade.feedback(
+        record(), BY_HAND, LATE, desk.Mark("", "", "2", "25", "the machine's fault")
+    )
+    assert "**Total: 25 of 28.**" in text
+    assert "The total was set to 25: the machine's fault" in text
+
+
+@pytest.mark.parametrize(
+    ("days", "total"), [("", 90), ("0", 90), ("1", 81), ("2.5", 67.5), ("6", 0)]
+)
+def test_each_day_late_costs_its_share(days, total):
+    points, said = desk.total_of(70, desk.Mark("20", days_late=days), LATE)
+    assert points == total
+    assert bool(said) == (total < 90)
 
 
 def totals(*works: tuple[str, str, str]) -> list[tuple[grade.Work, str]]:
@@ -402,12 +425,13 @@ def test_canvas_export_is_filled_in_and_else_unchanged():
         ["    Points Possible", "", "", "", "100", "10"],
         ["Doe, Jane", "12", "jane", "A", "", "7"],
         ["Roe, Max", "13", "max", "A", "5", "8"],
+        ["Poe, Ann", "14", "ann", "A", "", ""],
     ]
     before = [list(row) for row in sheet]
-    unknown = grade.fill_canvas(
-        sheet, totals(("doejane", "12", "61"), ("max", "", "70"), ("zed", "", "1")), "Milestone"
-    )
+    works = totals(("doejane", "12", "61"), ("max", "", "70"), ("zed", "", "1"))
+    unknown, missing = grade.fill_canvas(sheet, works, "Milestone")
     assert [work.student for work in unknown] == ["zed"]
+    assert missing == ["Poe, Ann 14"]
     assert (sheet[2][4], sheet[3][4]) == ("61", "70")
     for old, new in zip(before, sheet, strict=True):
         assert old[:4] + old[5:] == new[:4] + new[5:]
@@ -429,13 +453,14 @@ def test_moodle_worksheet_is_filled_in():
         ["Teilnehmer/in 177", "Max Roe", "max@x", "", "-"],
     ]
     works = totals(("Jane Doe", "77", "61"), ("Max Roe", "", "5"))
-    assert not grade.fill_moodle(sheet, works, "")
+    assert grade.fill_moodle(sheet, works, "") == ([], [])
     assert [row[3] for row in sheet[1:]] == ["61", "5"]
     german = [["ID", "Vollständiger Name", "Bewertung"], ["Teilnehmer/in77", "Jane Doe", ""]]
-    assert not grade.fill_moodle(german, works[:1], "")
+    german.append(["Teilnehmer/in78", "Ann Poe", ""])
+    assert grade.fill_moodle(german, works[:1], "") == ([], ["Teilnehmer/in78 Ann Poe"])
     assert german[1][2] == "61"
     icelandic = [["Auðkenni", "Einkunn"], ["Þátttakandi 77", ""]]
-    assert not grade.fill_moodle(icelandic, works[:1], "Einkunn")
+    assert grade.fill_moodle(icelandic, works[:1], "Einkunn") == ([], [])
     assert icelandic[1][1] == "61"
     for header in (["Name"], ["Identifier", "Full name"]):
         with pytest.raises(ValueError, match="--column NAME says which one is the grade"):
@@ -457,7 +482,7 @@ def test_an_export_keeps_every_byte_but_the_marks(tmp_path, bom, delimiter, end)
     (tmp_path / "export.csv").write_bytes(text.encode())
     rows, read = grade.read_table(tmp_path / "export.csv")
     assert grade.filled(read, rows) == text
-    assert not grade.fill_canvas(rows, totals(("x", "12", "61"), ("y", "13", "9")), "A")
+    assert grade.fill_canvas(rows, totals(("x", "12", "61"), ("y", "13", "9")), "A") == ([], [])
     expected = text.replace('"7"', '"61"').replace(
         f"13{delimiter * 3}", f"13{delimiter * 2}9{delimiter}"
     )
@@ -466,34 +491,157 @@ def test_an_export_keeps_every_byte_but_the_marks(tmp_path, bom, delimiter, end)
 
 def test_namesakes_are_not_guessed_at():
     sheet = [["Student", "ID", "A (1)"], ["Doe, Jane", "1", ""], ["Doe, Jane", "2", ""]]
-    unknown = grade.fill_canvas(sheet, totals(("Doe, Jane", "", "50")), "")
+    unknown, _ = grade.fill_canvas(sheet, totals(("Doe, Jane", "", "50")), "")
     assert len(unknown) == 1
     assert [row[2] for row in sheet[1:]] == ["", ""]
 
 
 def test_two_who_claim_one_row_get_nothing_from_it():
     sheet = [["Student", "ID", "SIS User ID", "A (1)"], ["Doe, Jane", "1", "2", "7"]]
-    unknown = grade.fill_canvas(sheet, totals(("jane", "1", "50"), ("joe", "1", "9")), "")
+    unknown, _ = grade.fill_canvas(sheet, totals(("jane", "1", "50"), ("joe", "1", "9")), "")
     assert len(unknown) == 2
     assert sheet[1][3] == "7"
-    assert len(grade.fill_canvas(sheet, totals(("zed", "2", "9")), "")) == 1  # another column
+    assert len(grade.fill_canvas(sheet, totals(("zed", "2", "9")), "")[0]) == 1  # another column
 
 
-def test_tables_of_other_countries_are_read_and_marks_are_never_lost(tmp_path):
+# As the platforms document and write them, with the cell in which the total of number 12 goes.
+EXPORTS = {
+    "canvas": (
+        "Student,ID,SIS User ID,SIS Login ID,Section,Milestone (77),Quiz: a, b (78)".replace(
+            "Quiz: a, b (78)", '"Quiz: a, b (78)"'
+        )
+        + ",Current Score\n,,,,,Muted,,\n    Points Possible,,,,,100.00,10.00,(read only)\n"
+        '"Doe, Jane",12,,jane,"A, B",{},EX,\n"Doe, Jane",13,,jane2,A,N/A,0.00,\n',
+        "Milestone",
+    ),
+    "canvas, Swedish": (
+        "Student;ID;SIS Login ID;Section;Milestone (77);Current Score\n"
+        '    Points Possible;;;;100,0;(läs endast)\n"=""=Doe""";12;x;A;{};0,0\nRoe;13;y;A;;\n',
+        "",
+    ),
+    "moodle": (
+        'Identifier,"Full name","Email address",Status,Group,Grade,"Maximum Grade","Grade can be '
+        'changed","Last modified (submission)","Last modified (grade)","Feedback comments"\n'
+        '"Participant 12","Jane Doe",j@x.org,"Submitted for grading - 2 hours late",,{},100.00,Yes,'
+        '"Monday, 2 November 2026, 10:00",-,"<p>one\ntwo</p>"\n"Participant 112",Roe,,,,,,,,,\n',
+        "",
+    ),
+    "moodle, German": (
+        'ID,"Vollständiger Name",E-Mail-Adresse,Status,Bewertung,Bestwertung,"Bewertung kann '
+        'geändert werden","Zuletzt geändert (Abgabe)","Zuletzt geändert (Bewertung)","Feedback als '
+        'Kommentar"\nTeilnehmer/in12,"Jane Doe",,"Zur Bewertung abgegeben",{},"100,00",Ja,-,-,\n'
+        'Teilnehmer/in2,"Jane Doe",,"Keine Abgabe","7,50","100,00",Ja,-,-,\n',
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_documented_exports_keep_every_byte_but_the_total(tmp_path, kind, bom, end):
+    template, column = EXPORTS[kind]
+    old, new = ((bom + template.replace("\n", end)).replace("{}", cell) for cell in ("", "87.5"))
+    (tmp_path / "export.csv").write_bytes(old.encode())
+    rows, text = grade.read_table(tmp_path / "export.csv")
+    fill = grade.fill_canvas if kind.startswith("canvas") else grade.fill_moodle
+    unknown, missing = fill(rows, totals(("x", "12", "87.5")), column)
+    assert grade.filled(text, rows) == new
+    assert (unknown, len(missing)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "returned"),
+    [
+        ("Jane Doe_12_assignsubmission_file_", "Jane Doe_12_assignsubmission_file_/feedback.html"),
+        ("Jane Doe_12_assignsubmission_file", "Jane Doe_12_assignsubmission_file_/feedback.html"),
+        ("J D_12_assignsubmission_file_a.zip", "J D_12_assignsubmission_file_/feedback.html"),
+        ("doejane_LATE_12_345_a_b.zip", "doejane_LATE_12_345_feedback.html"),
+        ("doejane_12_345_nn_helpers.py", "doejane_12_345_feedback.html"),
+    ],
+)
+def test_feedback_goes_back_under_the_platforms_own_name(tmp_path, name, returned):
+    (tmp_path / name).write_bytes(b"")
+    (work,) = grade.collect(tmp_path)
+    assert work.number == "12"
+    assert work.late == ("LATE" in name)
+    assert grade.return_name(work) == returned
+
+
+# The desk
+
+
+def test_marks_are_read_as_spreadsheets_write_them(tmp_path):
     path = tmp_path / "presentation.csv"
     path.write_text("folder;student;points\nx-1;x;17,5\n")
-    assert grade.read_marks(path, 20) == {"x-1": "17.5"}
+    marks = desk.read_marks(grade.read_table(path)[0], "here", 20)
+    assert marks == {"x-1": desk.Mark(points="17.5")}
     path.write_text("folder student points\nx-1 x 17\n")
-    with pytest.raises(ValueError, match="must have the columns folder, student, points"):
-        grade.read_marks(path, 20)
+    with pytest.raises(ValueError, match="here must have the columns folder, student, points"):
+        desk.read_marks(grade.read_table(path)[0], "here", 20)
 
 
-@pytest.mark.parametrize("mark", ["21", "-1", "ten", "nan"])
-def test_marks_by_hand_must_be_points(tmp_path, mark):
-    path = tmp_path / "presentation.csv"
-    path.write_text(f"folder,student,points\nx-1,x,{mark}\n")
-    with pytest.raises(ValueError, match="points must be a number from 0 to 20"):
-        grade.read_marks(path, 20)
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        (("21",), "points must be a number from 0 to 20, got '21'"),
+        (("-1",), "points must be a number"),
+        (("nan",), "points must be a number"),
+        (("", "", "soon"), "days_late must be a number"),
+        (("", "", "", "50", ""), "the override of x-1 needs a reason"),
+    ],
+)
+def test_marks_that_make_no_sense_are_refused(mark, said):
+    with pytest.raises(ValueError, match=said):
+        desk.read_marks([desk.COLUMNS, ["x-1", "x", *mark]], "here", 20)
+
+
+def test_answers_are_found_in_whatever_is_handed_in():
+    cells = [new_markdown_cell(f"**Your answer to {i}** (here)\n\nIt is {i}.") for i in (1, 12)]
+    text = nbformat.writes(new_notebook(cells=[*cells, new_code_cell("1"), new_markdown_cell("x")]))
+    bad = ["{]", "[]", '{"cells": 3}', '{"cells": [{"cell_type": "markdown", "source": [1, {}]}]}']
+    found = desk.answers_in([("n/01_a.ipynb", text), *(("b", one) for one in bad)])
+    assert found == [("01_a", "1", "It is 1."), ("01_a", "12", "It is 12.")]
+    assert len(desk.answers_in([("a", text)] * 500)) < 100
+
+
+def test_each_open_question_has_its_key():
+    asked = set()
+    for name, data in student.edition().items():
+        if name.endswith(".ipynb"):
+            asked |= {(n[:3].strip("_"), q) for n, q, _ in desk.answers_in([(name, data.decode())])}
+            assert b"Look for" not in data  # a word of the key
+    assert asked == {(n, q) for n, answers in desk.key().items() for q in answers}
+    assert len(asked) > 10
+
+
+def test_copies_are_alike_and_others_are_not():
+    handed_out = grade.edition_module()
+    known = desk.fingerprint(handed_out)
+    local = re.compile(r"\b(z1|a1|dz2|da1|dz1|parts|order|history|gradients|floor|spread)\b")
+    sources = {
+        "one": REFERENCE,
+        "copy": re.sub(r"(?m)^    #.*\n", "", local.sub(r"my_\1", REFERENCE)),
+        "untouched": handed_out,
+        "broken": "def f(:",
+        "other": handed_out.replace(
+            'raise NotImplementedError("Eq. (1)', 'return 1 / (1 + np.exp(-z))  # ("Eq. (1)'
+        ),
+    }
+    hashes = {name: desk.fingerprint(text, known) for name, text in sources.items()}
+    ((group, likeness),) = desk.alike(hashes)
+    assert group == ["copy", "one"]
+    assert likeness > 0.9
+    assert not len(hashes["untouched"])
+
+
+def test_nothing_on_the_page_of_the_class_is_taken_for_code():
+    text = '</script><script>alert(1)</script><!--<b onclick="x">DATA SCRIPT-HASH'
+    page = desk.page({"students": [text]})
+    assert page.count("<script") == page.count("</script") == 2
+    assert "<b onclick" not in page
+    held = re.search(r'application/json">(.*?)</script>', page, re.DOTALL)[1]
+    assert json.loads(held) == {"students": [text]}
 
 
 # Runs
@@ -576,15 +724,51 @@ def test_rerun_grades_only_what_changed(small_class):
 
 
 @needs_sandbox
-def test_marks_by_hand_survive_and_count(small_class):
+def test_one_student_can_be_graded_again(small_class, capsys):
     folder, output = small_class
     assert grade_here(folder, output) == 0
-    path = output / "presentation.csv"
-    rows, _ = grade.read_table(path)
-    path.write_text(grade.table([[*row[:2], row[2] or "12.5"] for row in rows]))
-    assert grade_here(folder, output) == 0
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("record.json")}
+    assert grade_here(folder, output, "--student", "good") == 0
+    changed = [path for path in before if path.stat().st_mtime_ns != before[path]]
+    assert [json.loads(path.read_text())["student"] for path in changed] == ["good"]
+    assert grade_here(folder, output, "--student", "goof") == 1
+    assert "--student must be" in capsys.readouterr().err
+
+
+@needs_sandbox
+def test_marks_by_hand_survive_and_count(small_class, tmp_path, capsys):
+    folder, output = small_class
+    put(folder, late_LATE_7_1_nn_helpers__py=REFERENCE)
+    rows = ["Student,ID,A (1)", *(f"{n},{i},3" for i, n in enumerate(["good", "syntax", "absent"]))]
+    export = put(tmp_path, export__csv="\n".join([*rows, "late,7,3"])) / "export.csv"
+    canvas = ["--canvas", str(export)]
+    assert grade_here(folder, output, *canvas) == 0
+    assert "good,0,10\n" in (output / "canvas.csv").read_text()  # nobody is marked: all so far
+    assert "no final total" in rows_of(output)["good"]["note"]
+    mine = tmp_path / "saved.csv"
+    slugs = {name: row["folder"] for name, row in rows_of(output).items()}
+    mine.write_text(
+        grade.table([desk.COLUMNS, [slugs["good"], "", "12,5", "Fine.", "", "", ""]])
+        + f"{slugs['syntax']},x,,,,33,the file was cut\n"
+    )
+    assert grade_here(folder, output, "--marks", str(mine), *canvas) == 0
+    assert grade_here(folder, output, *canvas) == 0  # they are kept
     assert rows_of(output)["good"]["total"] == "22.5"
-    assert rows_of(output)["syntax"]["presentation"] == "12.5"
+    assert rows_of(output)["syntax"]["total"] == "33"
+    assert "the file was cut" in rows_of(output)["syntax"]["note"]
+    assert rows_of(output)["late"]["total"] == "9"  # a day late, as nobody says otherwise
+    lines = (output / "canvas.csv").read_text().split("\n")
+    assert lines == ["Student,ID,A (1)", "good,0,22.5", "syntax,1,33", "absent,2,3", "late,7,3"]
+    assert "2 totals left out" in capsys.readouterr().out
+    assert grade_here(folder, output, *canvas, "--column", "B") == 1  # said before all else
+    assert "--column must name one" in capsys.readouterr().err
+    with zipfile.ZipFile(output / "feedback.zip") as archive:
+        good = archive.read(f"{slugs['good']}/feedback.html").decode()
+        assert "late_LATE_7_1_feedback.html" in archive.namelist()
+    assert "Total: 22.5 of 30." in good
+    assert "Fine." in good
+    page = (output / "index.html").read_text()
+    assert '"missing": ["absent 2"]' in page
 
 
 def test_without_a_sandbox_nothing_is_graded(small_class, monkeypatch, capsys):
@@ -734,7 +918,8 @@ NOTEBOOK = nbformat.writes(new_notebook(cells=[TITLE, *map(new_code_cell, CELLS)
 @needs_sandbox
 def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", NOTEBOOK),), "", ())
-    content = grade.execute("a.ipynb", work, assignment)
+    content, odd = grade.execute("a.ipynb", work, assignment)
+    assert not odd
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
     assert "One n. Histogram of n" in content  # a live figure, standing still
@@ -755,20 +940,51 @@ def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
 )
 def test_bad_notebook_becomes_a_page_too(assignment, text):
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", text),), "", ())
-    assert "<p>" in grade.execute("a.ipynb", work, assignment)
+    content, odd = grade.execute("a.ipynb", work, assignment)
+    assert not content
+    assert "could not be executed" in odd
+    assert odd in grade.notebook_page("a.ipynb", "x", content, odd)
 
 
 @needs_sandbox
 def test_a_page_that_is_too_large_is_not_read(assignment):
     large = NOTEBOOK.replace("1 / 0", "print('x' * (30 * 2**20))")
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", large),), "", ())
-    assert "its page is larger than 20 MB" in grade.execute("a.ipynb", work, assignment)
+    assert "its page is larger than 20 MB" in grade.execute("a.ipynb", work, assignment)[1]
 
 
 @needs_sandbox
-def test_notebook_that_never_ends_is_stopped(assignment):
-    endless = NOTEBOOK.replace("1 / 0", "while True: pass")
-    limits = assignment.limits._replace(notebook_seconds=5)
-    work = grade.Work("x", "", REFERENCE, (("a.ipynb", endless),), "", ())
-    content = grade.execute("a.ipynb", work, assignment._replace(limits=limits))
-    assert "took longer than 5 s" in content
+@pytest.mark.parametrize(
+    ("endless", "words"),
+    [
+        ("while True: pass", "stopped after 5 s, in cell 2"),
+        ("import time; time.sleep(99)", "stopped after 5 s, in cell 2"),
+        (
+            "import signal; signal.signal(2, signal.SIG_IGN)\nwhile True: pass",
+            "took longer than 5 s and could not be stopped",
+        ),
+    ],
+    ids=["computes", "sleeps", "will not stop"],
+)
+def test_notebook_that_never_ends_is_stopped_and_keeps_what_it_printed(assignment, endless, words):
+    text = nbformat.writes(new_notebook(cells=[*map(new_code_cell, (CELLS[0], endless))]))
+    limits = assignment.limits._replace(notebook_seconds=5, stop_seconds=4)
+    work = grade.Work("x", "", REFERENCE, (("a.ipynb", text),), "", ())
+    content, odd = grade.execute("a.ipynb", work, assignment._replace(limits=limits))
+    assert odd == words
+    assert ("pictures 5000" in content) == ("could not" not in words)
+
+
+@needs_sandbox
+def test_outputs_that_no_run_gave_are_noticed(assignment):
+    cells = ["print('right in 0.9600 of 200 at', hex(id(nn)))", "nn.sigmoid(1.0)", "print(1)", "2"]
+    printed = ["right in 0.96 of 200 at 0x7f00", "1.7310586", "0", None]
+    made = [new_code_cell("import nn_helpers as nn", execution_count=1)]
+    for source, text in zip(cells, printed, strict=True):
+        made.append(new_code_cell(source, execution_count=None if text is None else 2))
+        if text is not None:
+            made[-1].outputs = [new_output("stream", name="stdout", text=text)]
+    work = grade.Work(
+        "x", "", REFERENCE, (("a", nbformat.writes(new_notebook(cells=made))),), "", ()
+    )
+    assert grade.execute("a", work, assignment)[1] == "not as handed in: what cell 3, 4 prints"
