@@ -15,7 +15,7 @@ import keyword
 import re
 import tokenize
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ class Mark(NamedTuple):
 COLUMNS = ["folder", "student", *Mark._fields]
 
 
-def read_marks(rows: Sequence[Sequence[str]], where: str, most: float) -> dict[str, Mark]:
+def read_marks(rows: list[list[str]], where: str, most: float) -> dict[str, Mark]:
     """Return the marks by the names of the students' folders.
 
     Raises
@@ -53,9 +53,8 @@ def read_marks(rows: Sequence[Sequence[str]], where: str, most: float) -> dict[s
     ValueError
         A column or a value is not as it must be.
     """
-    header = list(rows[0])
-    if header not in (COLUMNS, COLUMNS[:3]):
-        raise ValueError(f"{where} must have the columns {', '.join(COLUMNS)}, got {header}")
+    if rows[0] not in (COLUMNS, COLUMNS[:3]):
+        raise ValueError(f"{where} must have the columns {', '.join(COLUMNS)}, got {rows[0]}")
     limits = {"points": most, "days_late": 1000, "override": 1000}
     marks = {}
     for row in rows[1:]:
@@ -65,9 +64,8 @@ def read_marks(rows: Sequence[Sequence[str]], where: str, most: float) -> dict[s
             value = getattr(mark, name).replace(",", ".")
             mark = mark._replace(**{name: value})
             if value and not (re.fullmatch(r"\d+(\.\d+)?", value) and float(value) <= limit):
-                raise ValueError(
-                    f"{where}: {name} must be a number from 0 to {limit}, got {value!r}"
-                )
+                said = f"{name} must be a number from 0 to {limit}, got {value!r}"
+                raise ValueError(f"{where}: {said}")
         if mark.override and not mark.reason:
             raise ValueError(f"{where}: the override of {folder} needs a reason")
         if folder:
@@ -99,20 +97,14 @@ def answers_in(notebooks: Iterable[tuple[str, str]]) -> list[tuple[str, str, str
     """Return notebook, number and text of each open answer; a notebook can hold anything."""
     found = []
     for name, text in notebooks:
-        try:
-            cells = json.loads(text)["cells"]
-            sources = [c["source"] for c in cells if c.get("cell_type") == "markdown"]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue
-        for source in sources:
-            whole = (
-                "".join(source)
-                if isinstance(source, list) and all(isinstance(line, str) for line in source)
-                else str(source)
-            )
-            if match := re.match(r"\*\*Your answer to (\d+)\*\*[^\n]*\n?", whole):
-                answer = whole[match.end() :].strip()[:LONGEST]
-                found.append((Path(name).stem[:60], match[1][:3], answer))
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            for cell in json.loads(text)["cells"]:
+                whole = "".join(map(str, cell["source"]))
+                head = re.match(r"\*\*Your answer to (\d+)\*\*[^\n]*", whole)
+                number = head or re.match(r"answer-(\d+)$", str(cell.get("id")))
+                if number and cell["cell_type"] == "markdown":
+                    answer = whole[head.end() if head else 0 :].strip()[:LONGEST]
+                    found.append((Path(name).stem[:60], number[1][:3], answer))
     return found[:MOST]
 
 

@@ -83,6 +83,11 @@ class Work(NamedTuple):
         digest = hashlib.sha256(whole).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9]+', '-', plain)[:40].strip('-')}-{digest[:8]}".strip("-")
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What a student is known by: the name, the number, the name for files."""
+        return self.student, self.number, self.slug
+
     def again(self) -> "Work":
         """Read it once more, texts and all."""
         return read_work(self.student, self.number, self.paths)
@@ -135,19 +140,8 @@ def read_work(who: str, number: str, paths: tuple[tuple[str, Path], ...]) -> Wor
                 continue
             short = Path(name).name  # two of one name are told apart by their folders
             notebooks[short if notebooks.get(short, text) == text else name] = text
-            if not was_run(text):
-                notes.append(f"{clean(short)[-80:]} was handed in without being run")
     texts = tuple(sorted(notebooks.items()))
     return Work(who, number, source, texts, "", tuple(notes), late, paths)
-
-
-def was_run(text: str) -> bool:
-    """Tell whether every code cell of a notebook that holds something has been executed."""
-    try:
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        return all(cell.get("execution_count") or not cell["source"] for cell in cells)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return True  # it is no notebook, and its page will say so
 
 
 class Notes(list):
@@ -468,9 +462,11 @@ def execute(name: str, work: Work, assignment: Assignment) -> tuple[str, str]:
                 # Text, tables and pictures; nothing that runs, or that opens a connection.
                 page = nh3.clean(reply["html"], **KEPT)
                 cells = ", ".join(str(int(number)) for number in reply["other"][:20])
-                odd = f"not as handed in: what cell {cells} prints" if cells else ""
+                odd = f"prints something else than was handed in, in cell {cells}" if cells else ""
+                if reply["unrun"]:
+                    odd = "was handed in without being run"
                 if reply["stopped"]:
-                    odd = f"stopped after {seconds:g} s, in cell {int(reply['stopped'])}"
+                    odd = f"was stopped after {seconds:g} s, in cell {int(reply['stopped'])}"
                 return page, odd
         except (EOFError, KeyError, TypeError, ValueError):  # it may answer anything
             if child.timed_out:
@@ -866,7 +862,7 @@ def entries_of(arguments: argparse.Namespace, version: str) -> Iterator[Entry]:
         text = f"{version} {work._replace(paths=())!r}"
         key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
         folder = arguments.output / "students" / work.slug
-        again = arguments.student in (work.student, work.number, work.slug)
+        again = arguments.student in work.names
         with_pages = not arguments.skip_notebooks and work.source is not None
         yield Entry(
             work._replace(source=None, notebooks=()),
@@ -888,12 +884,8 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     output, trusted = arguments.output, arguments.trust_submissions
     assignment = prepare(seed_of(output, arguments.seed), trusted)
     entries = list(entries_of(arguments, assignment.version))
-    names = [(entry.work.student, entry.work.number, entry.work.slug) for entry in entries]
-    if arguments.student and not any(arguments.student in name for name in names):
-        raise ValueError(
-            "--student must be the name, the number or the folder of one who handed in, got "
-            f"{arguments.student!r}"
-        )
+    if (name := arguments.student) and not any(name in entry.work.names for entry in entries):
+        raise ValueError(f"--student must be the name or number of one who is here, got {name!r}")
     todo = [entry for entry in entries if entry.record is None]
     old = [
         (entry, name)
@@ -994,7 +986,7 @@ def report(entries: list[Entry], arguments: argparse.Namespace, *, quiet: bool =
                 said = [*said, f"{hand['title']} is not marked: this is no final total."]
             students.append(student)
             table_rows.append(
-                [in_cell(text) for text in (work.student, work.number, work.slug)]
+                [in_cell(text) for text in work.names]
                 + [*student["parts"], record["points"], mark.points, f"{total:g}"]
                 + [in_cell(" ".join([*student["odd"], *said]))]
             )
@@ -1057,10 +1049,7 @@ def student_of(entry: Entry, mark: desk.Mark, parts: list[str]) -> dict[str, Any
         "odd": odd,
         "failed": [title(result) for result in failed],
         "mistakes": [result["mistake"] for result in failed if result["mistake"]],
-        "answers": [
-            [clean(name), question, "\n".join(clean(line) for line in answer.splitlines())]
-            for name, question, answer in entry.answers
-        ],
+        "answers": entry.answers,
         "pages": pages,
     }
 

@@ -379,8 +379,8 @@ def line_of(error):
 def run_notebook(message):
     """Execute a notebook in this process, cell by cell, and return it as HTML.
 
-    Returned are also the numbers of the cells that print something else than was handed in, and
-    that of the cell in which the grader interrupted it, or 0.
+    Returned are also the numbers of the cells that print something else than was handed in, that
+    of the cell in which the grader interrupted it, or 0, and whether some were never run before.
     """
     import nbformat
     import tqdm
@@ -448,7 +448,8 @@ def run_notebook(message):
             other.append(number)
     exporter = HTMLExporter(template_name="basic")
     html, _ = exporter.from_notebook_node(notebook)
-    return {"html": html, "other": other, "stopped": stopped}
+    unrun = any(text is None and cell.source for text, cell in zip(handed_in, cells, strict=True))
+    return {"html": html, "other": other, "stopped": stopped, "unrun": unrun}
 
 
 def printed(outputs):

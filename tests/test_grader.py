@@ -600,8 +600,11 @@ def test_answers_are_found_in_whatever_is_handed_in():
     cells = [new_markdown_cell(f"**Your answer to {i}** (here)\n\nIt is {i}.") for i in (1, 12)]
     text = nbformat.writes(new_notebook(cells=[*cells, new_code_cell("1"), new_markdown_cell("x")]))
     bad = ["{]", "[]", '{"cells": 3}', '{"cells": [{"cell_type": "markdown", "source": [1, {}]}]}']
+    without = {"cells": [{"cell_type": "markdown", "id": "answer-3", "source": ["My", " own."]}]}
     found = desk.answers_in([("n/01_a.ipynb", text), *(("b", one) for one in bad)])
-    assert found == [("01_a", "1", "It is 1."), ("01_a", "12", "It is 12.")]
+    found += desk.answers_in([("c", json.dumps(without))])  # its heading was written over
+    expected = [("01_a", "1", "It is 1."), ("01_a", "12", "It is 12."), ("c", "3", "My own.")]
+    assert found == expected
     assert len(desk.answers_in([("a", text)] * 500)) < 100
 
 
@@ -919,7 +922,7 @@ NOTEBOOK = nbformat.writes(new_notebook(cells=[TITLE, *map(new_code_cell, CELLS)
 def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
     work = grade.Work("x", "", REFERENCE, (("a.ipynb", NOTEBOOK),), "", ())
     content, odd = grade.execute("a.ipynb", work, assignment)
-    assert not odd
+    assert odd == "was handed in without being run"
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
     assert "One n. Histogram of n" in content  # a live figure, standing still
@@ -957,8 +960,8 @@ def test_a_page_that_is_too_large_is_not_read(assignment):
 @pytest.mark.parametrize(
     ("endless", "words"),
     [
-        ("while True: pass", "stopped after 5 s, in cell 2"),
-        ("import time; time.sleep(99)", "stopped after 5 s, in cell 2"),
+        ("while True: pass", "was stopped after 5 s, in cell 2"),
+        ("import time; time.sleep(99)", "was stopped after 5 s, in cell 2"),
         (
             "import signal; signal.signal(2, signal.SIG_IGN)\nwhile True: pass",
             "took longer than 5 s and could not be stopped",
@@ -977,14 +980,20 @@ def test_notebook_that_never_ends_is_stopped_and_keeps_what_it_printed(assignmen
 
 @needs_sandbox
 def test_outputs_that_no_run_gave_are_noticed(assignment):
-    cells = ["print('right in 0.9600 of 200 at', hex(id(nn)))", "nn.sigmoid(1.0)", "print(1)", "2"]
-    printed = ["right in 0.96 of 200 at 0x7f00", "1.7310586", "0", None]
+    cells = ["print('right in 0.9600 of 200 at', hex(id(nn)))", "nn.sigmoid(1.0)", "print(1)", ""]
+    printed = ["right in 0.96 of 200 at 0x7f00", "1.7310586", "0", ""]
     made = [new_code_cell("import nn_helpers as nn", execution_count=1)]
     for source, text in zip(cells, printed, strict=True):
-        made.append(new_code_cell(source, execution_count=None if text is None else 2))
-        if text is not None:
-            made[-1].outputs = [new_output("stream", name="stdout", text=text)]
-    work = grade.Work(
-        "x", "", REFERENCE, (("a", nbformat.writes(new_notebook(cells=made))),), "", ()
+        made.append(new_code_cell(source, execution_count=2 if source else None))
+        made[-1].outputs = [new_output("stream", name="stdout", text=text)]
+
+    def odd(**more):
+        text = nbformat.writes(new_notebook(cells=[*made, new_code_cell("2", **more)]))
+        work = grade.Work("x", "", REFERENCE, (("a", text),), "", ())
+        return grade.execute("a", work, assignment)[1]
+
+    assert odd() == "was handed in without being run"
+    words = "prints something else than was handed in, in cell 3, 4"
+    assert (
+        odd(execution_count=9, outputs=[new_output("display_data", {"text/plain": "2"})]) == words
     )
-    assert grade.execute("a", work, assignment)[1] == "not as handed in: what cell 3, 4 prints"
