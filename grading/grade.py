@@ -1073,7 +1073,7 @@ def fill_exports(
                 print(f"{source} has no row of its own for {clean(work.student)}", file=sys.stderr)
             if len(final) < len(totals) and not quiet:
                 left = len(totals) - len(final)
-                print(f"{name}.csv: {left} totals left out, because they are not marked yet.")
+                print(f"{name}.csv leaves out who is not marked yet: {left}.")
     return missing
 
 

@@ -762,7 +762,7 @@ def test_marks_by_hand_survive_and_count(small_class, tmp_path, capsys):
     assert rows_of(output)["late"]["total"] == "9"  # a day late, as nobody says otherwise
     lines = (output / "canvas.csv").read_text().split("\n")
     assert lines == ["Student,ID,A (1)", "good,0,22.5", "syntax,1,33", "absent,2,3", "late,7,3"]
-    assert "2 totals left out" in capsys.readouterr().out
+    assert "leaves out who is not marked yet: 2." in capsys.readouterr().out
     assert grade_here(folder, output, *canvas, "--column", "B") == 1  # said before all else
     assert "--column must name one" in capsys.readouterr().err
     with zipfile.ZipFile(output / "feedback.zip") as archive:
