@@ -93,16 +93,22 @@ class Work(NamedTuple):
         return read_work(self.student, self.number, self.paths)
 
 
+# How the platforms name what they export: Canvas name_LATE_ID_SUBMISSION_file, Moodle
+# Name_ID_assignsubmission_file_ and then a file or a folder of files.
+CANVAS = re.compile(r"(?P<start>([^_]+)_(?P<late>LATE_)?(\d+)_\d+_)(.+)", re.DOTALL)
+MOODLE = re.compile(r"(?P<start>(.+?)_(\d+)_assignsubmission_[a-z]+)_?(.*)", re.DOTALL)
+
+
 def identity(name: str) -> tuple[str, str, str]:
     """Return the student, the student's number and the rest of a file's name.
 
-    Canvas exports ``name_LATE_ID_SUBMISSION_file``, Moodle ``Name_ID_assignsubmission_file_``
-    and then a file or a folder of files. Any other name is the student's.
+    A name that is neither Canvas's nor Moodle's is the student's.
     """
     # Canvas first: after its numbers comes a name that the student chose.
-    for form in (r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+)", r"(.+?)_(\d+)_assignsubmission_[a-z]+_?(.*)"):
-        if match := re.fullmatch(form, name, re.DOTALL):
-            return match[1], match[2], match[3]
+    if match := CANVAS.fullmatch(name):
+        return match[2], match[4], match[5]
+    if match := MOODLE.fullmatch(name):
+        return match[2], match[3], match[4]
     return re.sub(r"(?i)(\.zip|\.py|\.ipynb)$", "", name), "", name
 
 
@@ -119,7 +125,8 @@ def collect(folder: Path) -> Iterator[Work]:
 
 def read_work(who: str, number: str, paths: tuple[tuple[str, Path], ...]) -> Work:
     """Read what one student handed in; whatever is wrong with it becomes a sentence."""
-    late = any(re.match(r"[^_]+_LATE_\d+_\d+_", path.name) for _, path in paths)
+    forms = (CANVAS.fullmatch(path.name) for _, path in paths)
+    late = any(form is not None and form["late"] for form in forms)
     notes = Notes()
     files: list[tuple[str, bytes]] = []
     try:
@@ -855,9 +862,11 @@ class Entry:
     pages: dict[str, Path]
 
 
-def entries_of(arguments: argparse.Namespace, version: str) -> Iterator[Entry]:
+def entries_of(arguments: argparse.Namespace, assignment: Assignment) -> Iterator[Entry]:
     """Read a class, with the results that are there of an earlier run."""
-    known = desk.fingerprint(edition_module())
+    version = assignment.version
+    handed_out = canary(assignment)["student edition"][0]
+    known = desk.fingerprint(handed_out.source)
     for work in collect(arguments.folder):
         text = f"{version} {work._replace(paths=())!r}"
         key = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
@@ -883,7 +892,7 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     fill_exports([], arguments, quiet=True)
     output, trusted = arguments.output, arguments.trust_submissions
     assignment = prepare(seed_of(output, arguments.seed), trusted)
-    entries = list(entries_of(arguments, assignment.version))
+    entries = list(entries_of(arguments, assignment))
     if (name := arguments.student) and not any(name in entry.work.names for entry in entries):
         raise ValueError(f"--student must be the name or number of one who is here, got {name!r}")
     todo = [entry for entry in entries if entry.record is None]
@@ -916,7 +925,8 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     # What ran out of time may have waited for others: it gets the machine for itself.
     for entry, results in in_parallel(grade, tasks(again), len(again), pool, "alone", at_once=1):
         keep(entry, results)
-    report(entries, arguments)
+    groups = desk.alike({entry.work.slug: entry.hashes for entry in entries})
+    report(entries, groups, arguments)
     arguments.marks = None  # they are in presentation.csv, where they can be changed from now on
     if not old:
         return
@@ -931,7 +941,7 @@ def run(arguments: argparse.Namespace, pool: futures.Executor) -> None:
     for (entry, name), (content, odd) in executed:
         page = notebook_page(name, entry.work.student, content, odd)
         write(entry.pages[name], f"<!-- {entry.key} {odd} -->\n{page}")
-    report(entries, arguments, quiet=True)  # with what was odd about them
+    report(entries, groups, arguments, quiet=True)  # with what was odd about them
 
 
 def page_name(name: str) -> str:
@@ -961,7 +971,13 @@ def marks_of(arguments: argparse.Namespace) -> dict[str, desk.Mark]:
     return marks
 
 
-def report(entries: list[Entry], arguments: argparse.Namespace, *, quiet: bool = False) -> None:
+def report(
+    entries: list[Entry],
+    groups: list[tuple[list[str], float]],
+    arguments: argparse.Namespace,
+    *,
+    quiet: bool = False,
+) -> None:
     """Write feedback, tables, the page for the class and the learning platforms' files."""
     output, rubric = arguments.output, checks.rubric()
     hand, late = rubric["by_hand"], rubric["late"]
@@ -998,7 +1014,6 @@ def report(entries: list[Entry], arguments: argparse.Namespace, *, quiet: bool =
     write(output / "presentation.csv", table([desk.COLUMNS, *by_hand]))
     write(output / "feedback.zip", returned.getvalue())
     missing = fill_exports(totals, arguments, quiet=quiet)
-    groups = desk.alike({entry.work.slug: entry.hashes for entry in entries})
     data = {
         "run": hashlib.sha256((output / "run.json").read_bytes()).hexdigest()[:8],
         "students": students,
@@ -1080,18 +1095,11 @@ def fill_exports(
 def return_name(work: Work) -> str:
     """Return under which name the learning platform takes feedback back."""
     origin = work.paths[0][1].name if work.paths else ""
-    if match := re.match(r".+_\d+_assignsubmission_[a-z]+", origin):
-        return f"{match[0]}_/feedback.html"  # Moodle: a folder for each
-    if match := re.match(r"[^_]+_(?:LATE_)?\d+_\d+_", origin):
-        return f"{match[0]}feedback.html"  # Canvas: the same beginning
+    if match := CANVAS.fullmatch(origin):
+        return f"{match['start']}feedback.html"
+    if match := MOODLE.fullmatch(origin):
+        return f"{match['start']}_/feedback.html"  # a folder for each
     return f"{work.slug}/feedback.html"
-
-
-def edition_module() -> str:
-    """Return nn_helpers.py as students got it."""
-    import student
-
-    return student.student_module((PROJECT / "nn_helpers.py").read_text(encoding="utf-8"))
 
 
 def main(argv: list[str] | None = None) -> int:
