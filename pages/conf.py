@@ -50,6 +50,11 @@ html_css_files = ["site.css"]
 
 
 PROJECT = Path(__file__).resolve().parent.parent
+LIVE = PROJECT / "build" / "live"  # by python_in_pages.py; no script where there is no Python
+if (LIVE / "live.js").exists():
+    html_static_path.append(str(LIVE))
+    html_css_files.append("live.css")
+    html_js_files = [("live.js", {"defer": "defer"})]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 WALK = r"\| \[(.+)\]\(notebooks/(.+\.ipynb)\) \| (.+) \| (.+) \|"  # a row of the README's table
 THUMBNAILS = ("01_ten_signs", "02_network", "02b_copies", "03_weights", "04_turned", "05_pairs")
@@ -111,10 +116,13 @@ def finish_notebook(app: Sphinx, doctree: nodes.document) -> None:
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
-    stored = {hashlib.sha256(content).hexdigest(): noted for _, content, noted in pictures(path)}
-    for image in doctree.findall(nodes.image):
-        facts = stored[Path(image["uri"]).stem]
+    stored = {hashlib.sha256(c).hexdigest(): (code, noted) for code, c, noted in pictures(path)}
+    for image in list(doctree.findall(nodes.image)):
+        code, facts = stored[Path(image["uri"]).stem]
         image["alt"], image["width"] = facts["alt"], f"{facts['width']}px"
+        if found := re.search(r'draw\.live\(.*?, "\w+", "(\w+)"', code, re.DOTALL):
+            place = f'<div data-figure="{found[1]}"></div>'  # where its script puts a button
+            image.parent.insert(image.parent.index(image) + 1, nodes.raw("", place, format="html"))
     for raw in doctree.findall(nodes.raw):
         if "<table" in raw.astext():
             raw[0] = nodes.Text(mark_words(raw.astext()))

@@ -7,6 +7,7 @@ What the browser saw is kept in ``build/browser/``. Notebooks are opened as copi
 """
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -16,12 +17,14 @@ import statistics
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
 import nbformat
+import numpy as np
 import pytest
 import red_team
 from axe_playwright_python.sync_playwright import Axe
@@ -36,11 +39,15 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+import nn_helpers as nn
+import nn_live
+
 PROJECT = Path(__file__).resolve().parent.parent
 SEEN = PROJECT / "build" / "browser"
 SITE = PROJECT / "build" / "site"
 NOTEBOOKS = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
-LIVE = {"02_derivation": [2], "03_training": [4], "04_evaluation": [1, 3]}  # sliders of each
+LIVE = {"02_derivation": ["neuron"], "03_training": ["lab"], "04_evaluation": ["threshold", "hand"]}
+SAID = ".live-figure p[role=status]"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -156,102 +163,92 @@ def tabs(browser, lab) -> Iterator[dict[str, Page]]:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_runs_and_its_figures_move(tabs, name):
-    tab, n_sliders = tabs[name], LIVE.get(name, ())
+    tab, kinds = tabs[name], LIVE.get(name, ())
     tab.evaluate("() => window.done")
     assert tab.locator(ERRORS).all_text_contents() == []
-    figures = tab.locator(".live-figure")
-    live = figures.locator("img[src^='blob:']")
-    expect(live).to_have_count(len(n_sliders), timeout=30_000)
+    expect(tab.locator(f"{SAID}:not(:empty)")).to_have_count(len(kinds), timeout=60_000)
     # JupyterLab unfolds what it runs.
-    expect(tab.locator(FIGURES)).to_have_count(n_figures(name, folded=True))
+    expect(tab.locator(FIGURES)).to_have_count(n_figures(name, folded=True) - len(kinds))
     assert tab.locator(FIGURES).evaluate_all(LOADED)
-    for number, n in enumerate(n_sliders):
-        sliders = figures.nth(number).get_by_role("slider")
-        assert sliders.count() == n
-        for i in range(n):
-            move(tab, figures.nth(number), sliders.nth(i))
-        figures.nth(number).screenshot(path=SEEN / f"{name}_live{number}.png")
-    assert figures.count() == len(n_sliders)  # nothing piled up
+    for number, kind in enumerate(kinds):
+        figure = tab.locator(".live-figure").nth(number)
+        sliders = figure.get_by_role("slider")
+        for i in range(sliders.count()):
+            move(tab, figure, sliders.nth(i))
+        figure.screenshot(path=SEEN / f"{name}_{kind}.png")
+    assert tab.locator(".live-figure").count() == len(kinds)  # nothing piled up
     assert tab.locator(ERRORS).all_text_contents() == []
     tab.screenshot(path=SEEN / f"{name}.png")
 
 
-ALONE = """async () => {
-  const sessions = window.jupyterapp.serviceManager.sessions;
-  const others = [...sessions.running()].filter(({ path }) => path !== "03_training.ipynb");
-  await Promise.all(others.map(({ id }) => sessions.shutdown(id)));
-}"""
-
-
-def test_learning_rate_is_followed_at_once(tabs, capsys):
-    tab = tabs["03_training"]
-    tab.evaluate(ALONE)  # other kernels would be measured too
-    figure = tab.locator(".live-figure")
-    rate = figure.get_by_role("slider", name="learning rate")
-    figure.get_by_role("button", name="back to the start").click()
-    settle(tab, figure)
-    took = statistics.median(move(tab, figure, rate) for _ in range(11))
+@pytest.mark.parametrize(
+    ("name", "number", "slider", "most"),
+    [
+        ("02_derivation", 0, "weight", 100),
+        ("04_evaluation", 0, "threshold", 100),
+        ("04_evaluation", 1, "shift down", 100),
+        ("03_training", 0, "learning rate", 150),
+    ],
+)
+def test_slider_is_followed_at_once(tabs, capsys, name, number, slider, most):
+    tab = tabs[name]
+    figure = tab.locator(".live-figure").nth(number)
+    control = figure.get_by_role("slider", name=slider)
+    took = statistics.median(move(tab, figure, control) for _ in range(7))
     with capsys.disabled():
-        print(
-            f" [learning rate: {took:.0f} ms from key press to new figure, median of 11] ", end=""
-        )
+        print(f" [{slider}: {took:.0f} ms from key press to answer, median of 7] ", end="")
+    assert took < 20 * most  # what is asked for on a quiet machine, with room for a busy one
 
 
 def test_last_setting_is_the_one_that_is_drawn(tabs):
     tab = tabs["03_training"]
     figure = tab.locator(".live-figure")
-    rate, image = figure.get_by_role("slider", name="learning rate"), figure.locator("img")
+    rate, said = figure.get_by_role("slider", name="learning rate"), figure.get_by_role("status")
     rate.focus()
     tab.keyboard.press("Home")
     for _ in range(5):  # faster than the network trains
         tab.keyboard.press("ArrowRight")
     settle(tab, figure)
-    description = image.get_attribute("alt")
+    last = said.inner_text()
     for key in ("ArrowLeft", "ArrowRight"):
         move(tab, figure, rate, key)
-    assert image.get_attribute("alt") == description
+    assert said.inner_text() == last
 
 
 def test_reloaded_page_goes_on(tabs):
     tab = tabs["03_training"]
     tab.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     tab.reload()
-    figure = tab.locator(".live-figure")
-    figure.locator("img[src^='blob:']").wait_for(timeout=60_000)
-    rate = figure.get_by_role("slider", name="learning rate")
-    rate.focus()
-    for key in ("Home", *["ArrowRight"] * 5):
-        tab.keyboard.press(key)
-    settle(tab, figure)
-    move(tab, figure, rate)
+    figure = tab.locator(".live-figure[aria-label$=lab]")  # other notebooks come back, too
+    figure.locator("p[role=status]:not(:empty)").wait_for(timeout=60_000)
+    move(tab, figure, figure.get_by_role("slider", name="learning rate"))
 
 
 WATCH = """(slider) => {
-  const image = slider.closest(".live-figure").querySelector("img");
-  const before = { src: image.src, height: image.clientHeight };
-  window.seen = { frames: 0, bare: 0, ms: null };
+  const said = slider.closest(".live-figure").querySelector("[role=status]");
+  window.seen = { ms: null };
   let pressed = null;
   slider.addEventListener("keydown", () => { pressed = performance.now(); }, { once: true });
-  const look = () => {
-    seen.frames += 1;
-    if (!image.complete || !image.naturalWidth || image.clientHeight !== before.height) seen.bare++;
-    if (image.src !== before.src) seen.ms = performance.now() - pressed;
-    else requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
+  const look = new MutationObserver(() => {
+    if (pressed === null) return;
+    seen.ms = performance.now() - pressed;
+    look.disconnect();
+  });
+  look.observe(said, { childList: true, characterData: true, subtree: true });
 }"""
 
 
 def settle(tab: Page, figure: Locator) -> None:
-    """Wait until a live figure shows what its sliders say."""
+    """Wait until a live figure has no open question."""
     done = "figure => figure.ariaBusy === 'false'"
-    tab.wait_for_function(done, arg=figure.element_handle(), timeout=30_000)
+    tab.wait_for_function(done, arg=figure.element_handle(), timeout=60_000)
 
 
 def move(tab: Page, figure: Locator, slider: Locator, key: str = "") -> float:
     """Press an arrow key on a slider, see the figure change, and return the milliseconds."""
     name, value = (slider.get_attribute(f"aria-{kind}") for kind in ("label", "valuetext"))
-    description = figure.locator("img").get_attribute("alt")
+    settle(tab, figure)
+    before = figure.get_by_role("status").inner_text()
     slider.focus()
     slider.evaluate(WATCH)
     at_the_end = slider.evaluate("slider => slider.value === slider.max")
@@ -262,9 +259,9 @@ def move(tab: Page, figure: Locator, slider: Locator, key: str = "") -> float:
         pytest.fail(f"the slider {name!r} changes nothing")
     settle(tab, figure)
     assert slider.get_attribute("aria-valuetext") != value
-    assert figure.locator("img").get_attribute("alt") != description, f"{name!r} changes no word"
-    assert tab.evaluate("seen.bare") == 0, "the figure flickers"
+    assert figure.get_by_role("status").inner_text() != before, f"{name!r} changes no word"
     assert slider.evaluate("slider => document.activeElement === slider")
+    assert not figure.locator(".live-error").count()
     return tab.evaluate("seen.ms")
 
 
@@ -408,6 +405,125 @@ def test_printed_pages_are_the_report(visit):
         visit.emulate_media(media="print")
         assert not visit.locator(".sidebar-drawer").is_visible()
         visit.pdf(path=SEEN / f"{name}.pdf", format="A4", prefer_css_page_size=True)
+
+
+# Python in the pages
+
+PYTHON = PROJECT / "build" / "live" / "python"
+needs_python = pytest.mark.skipif(not PYTHON.exists(), reason="`make site` got no Python for pages")
+
+
+def press(tab: Page, kind: str) -> Locator:
+    """Press a live figure's button, if it has not been pressed, and wait until it answers."""
+    place = tab.locator(f"[data-figure={kind}]")
+    if place.locator("> button").count():
+        place.locator("> button").click()
+    place.locator("p[role=status]:not(:empty)").wait_for(timeout=120_000)
+    return place.locator(".live-figure")
+
+
+def test_a_page_is_light_until_its_button_is_pressed(visit):
+    for name in NOTEBOOKS:
+        loaded = set()
+        visit.on("request", lambda request, loaded=loaded: loaded.add(request.url))
+        read(visit, SITE / f"{name}.html")
+        files = {Path(unquote(urldefrag(url)[0].removeprefix("file://"))) for url in loaded}
+        size = sum(path.stat().st_size for path in files if path.is_file())
+        assert 0.1e6 < size < 1.5e6, f"{name}: {size / 1e6:.2f} MB"
+
+
+@needs_python
+def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, capsys):
+    read(visit, SITE / "03_training.html")
+    started = time.monotonic()
+    figure = press(visit, "lab")
+    ready = time.monotonic() - started
+    settle(visit, figure)
+    visit.evaluate(RECORD)
+    started = time.monotonic()
+    figure.get_by_role("button", name="train again").click()
+    visit.wait_for_function("() => said.at(-1)?.startsWith('Epoch 40:')", timeout=120_000)
+    took = time.monotonic() - started
+    with capsys.disabled():
+        print(
+            f" [Python ready and first epoch after {ready:.1f} s, 40 epochs in {took:.1f} s] ",
+            end="",
+        )
+    parts = list(nn_live.of_the_course("lab")(**nn.SETTINGS))
+    form = "Epoch {epoch}: training loss {loss:.3f}, validation loss {validation_loss:.3f}"
+    for epoch, said in zip(parts, visit.evaluate("said"), strict=True):
+        assert said.startswith(form.format(**epoch))
+    figure.screenshot(path=SEEN / "page_lab.png")
+
+
+RECORD = """() => {
+  window.said = [];
+  const status = document.querySelector("[data-figure=lab] [role=status]");
+  new MutationObserver(() => said.push(status.textContent))
+    .observe(status, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+@needs_python
+def test_figures_of_one_page_share_python_and_answer_as_the_notebook_does(visit):
+    visit.wrong.clear()
+    read(visit, SITE / "04_evaluation.html")
+    figure = press(visit, "threshold")
+    stored = json.loads((PROJECT / "figures" / "results.json").read_text())
+    said = figure.get_by_role("status").inner_text()
+    assert f"{100 * stored['metrics']['accuracy']['value']:.1f} %" in said
+    other = press(visit, "hand")
+    for box in (figure, other):
+        sliders = box.get_by_role("slider")
+        for i in range(sliders.count()):
+            move(visit, box, sliders.nth(i))
+    ask = nn_live.of_the_course("hand")
+    drag(visit, figure, figure.locator("svg"))
+    drag(visit, other, other.locator("canvas.hand").first)
+    other.get_by_label("covers it").check()
+    drag(visit, other, other.locator("canvas.hand").first)
+    other.get_by_role("button", name="back to the start").click()
+    settle(visit, other)
+    assert f"is {ask(which=4)['probability']:.3f}." in other.get_by_role("status").inner_text()
+    assert not visit.wrong
+    for scheme, width in itertools.product(("light", "dark"), (1440, 390)):
+        visit.set_viewport_size({"width": width, "height": 900})
+        visit.emulate_media(color_scheme=scheme)
+        assert not visit.evaluate(WIDER)
+        found = Axe().run(visit, ".live-figure").response["violations"]
+        assert not [rule["help"] for rule in found if rule["impact"] in ("serious", "critical")]
+        figure.screenshot(path=SEEN / f"page_threshold_{width}_{scheme}.png")
+        other.screenshot(path=SEEN / f"page_hand_{width}_{scheme}.png")
+
+
+@needs_python
+def test_neuron_is_dragged_and_rolls_down(visit):
+    visit.wrong.clear()
+    read(visit, SITE / "02_derivation.html")
+    figure = press(visit, "neuron")
+    for target in figure.locator("svg").all():
+        drag(visit, figure, target)
+    figure.get_by_role("button", name="roll").focus()
+    visit.keyboard.press("Enter")
+    figure.get_by_role("button", name="roll").wait_for(timeout=60_000)  # "stop" until it is there
+    x = np.array([-3, -2, -1, 0.5, 1, -0.5, 1.5, 2, 3])
+    lowest = np.min(nn_live.neuron(x, np.array([0] * 5 + [1] * 4))(1, 0, grid=True)["losses"])
+    loss = float(re.search(r"Loss ([\d.]+)", figure.get_by_role("status").inner_text())[1])
+    assert loss < lowest + 0.005
+    assert not visit.wrong
+
+
+def drag(tab: Page, figure: Locator, target: Locator) -> None:
+    """Drag something with the mouse, and see that the figure says something else."""
+    target.scroll_into_view_if_needed()
+    box, before = target.bounding_box(), figure.get_by_role("status").inner_text()
+    x, y = box["x"] + 0.45 * box["width"], box["y"] + 0.4 * box["height"]
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 60, y + 20, steps=5)
+    tab.mouse.up()
+    settle(tab, figure)
+    assert figure.get_by_role("status").inner_text() != before
 
 
 # The instructor's desk

@@ -1,10 +1,10 @@
 """Figures: each says in words what it shows, and is written whole or not at all."""
 
-import asyncio
 import inspect
 import io
 import itertools
 import json
+import queue
 import sys
 import threading
 
@@ -412,126 +412,60 @@ def line(height=1.0):
     return draw.curves(height * CURVES, "A line", xlabel="x", ylabel="y")
 
 
-def redrawn(height):
-    """Draw a line with the axes where those of the first figure are."""
-    first = line()
-    draw._png(first)
-    places = [axis.get_position(original=True) for axis in first.axes]
-    return draw._png_in_places(line(height), places)
+def heard(ask):
+    """Return a live figure without a browser, what it sends, and how to ask it."""
+    widget, sent = draw._live_figure("neuron", ask), queue.Queue()
+    widget.send = sent.put
+
+    def put(number, **question):
+        widget._handle_custom_msg({"id": number, "question": question}, [])
+
+    return sent, put
 
 
-def live(plot, **settings):
-    figure = plot()
-    draw._png(figure)
-    start = [list(values).index(1.0) for values in settings.values()]
-    return draw._live_figure(plot, figure, settings, start)
+def test_live_figure_answers_and_tells_what_went_wrong():
+    sent, put = heard(lambda height: {"twice": 2 * height, "inverse": 1 / height})
+    put(1, height=2)
+    assert sent.get(timeout=60) == {"id": 1, "part": {"twice": 4, "inverse": 0.5}}
+    assert sent.get(timeout=60) == {"id": 1, "done": True}
+    put(2, height=0)
+    assert sent.get(timeout=60) == {"id": 2, "error": "ZeroDivisionError: division by zero"}
+    put(3, height=1)  # and goes on
+    assert sent.get(timeout=60)["part"]["twice"] == 2
 
 
-def settle(widget):
-    """Wait until what is drawn is what was chosen last."""
-    done = threading.Event()
-
-    def look(_=None):
-        if widget.drawn["chosen"] == widget.chosen:
-            done.set()
-
-    widget.observe(look, names="drawn")
-    look()
-    assert done.wait(60)
-    widget.unobserve(look, names="drawn")
-
-
-def test_live_figure_redraws_with_the_chosen_settings():
-    widget = live(line, height=[0.5, 1.0, 3.0])
-    assert widget.drawn["picture"] == redrawn(1.0)
-    for place, height in ((2, 3.0), (1, 1.0), (0, 0.5)):
-        widget.chosen = [place]
-        settle(widget)
-        assert widget.drawn["picture"] == redrawn(height)
-        assert widget.drawn["description"] == line(height).get_label()
-    assert [c["texts"] for c in widget.controls] == [["0.5", "1", "3"]]
-
-
-def test_live_figure_names_its_sliders_and_where_they_start(folder):
-    seen = []
-
-    def plot(first_one=3, other=0.5):
-        seen.append((first_one, other))
-        return line()
-
-    draw.live(plot, "live", first_one=[1, 3], other=[0.25, 0.5])
-    assert seen == [(3, 0.5)]
-    assert (folder / "live.png").read_bytes() == draw._png(line())
-    widget = draw._live_figure(plot, plot(), {"first_one": [1, 3], "other": [0.25, 0.5]}, [1, 1])
-    assert [(c["name"], c["start"]) for c in widget.controls] == [("first one", 1), ("other", 1)]
-
-
-def test_error_in_a_live_figure_is_told_and_goes_away():
-    def plot(height=1.0):
-        if height == 2:
-            raise ZeroDivisionError("no height")
-        return line(height)
-
-    widget = live(plot, height=[1.0, 2.0])
-    before = widget.drawn["picture"]
-    for place, error in ((1, "ZeroDivisionError: no height"), (0, "")):
-        widget.chosen = [place]
-        settle(widget)
-        assert widget.drawn["error"] == error
-        assert widget.drawn["picture"] == before
-
-
-def test_overtaken_run_is_dropped_whichever_thread_moves_the_slider():
+def test_overtaken_run_is_dropped():
     started, go_on = threading.Event(), threading.Event()
-    epochs, shown = [], []
 
-    def plot(rate=1.0, on_epoch=None):
-        if rate == 2:
-            started.set()
-            assert go_on.wait(60)
-        for epoch in range(3):
-            if on_epoch:
-                on_epoch({"epoch": epoch})
-            epochs.append((rate, epoch))
-        return line(rate)
+    def ask(rate):
+        for epoch in range(1000):
+            yield {"rate": rate, "epoch": epoch}
+            if rate == 1:
+                started.set()
+                assert go_on.wait(60)
 
-    def move(place):
-        async def moved():  # as a kernel's message: on a thread with a loop of its own
-            widget.chosen = [place]
-
-        mover = threading.Thread(target=asyncio.run, args=[moved()])
-        mover.start()
-        mover.join()
-
-    widget = live(plot, rate=[1.0, 2.0, 3.0, 4.0])
-    widget.observe(lambda change: shown.append(change["new"]["chosen"]), "drawn")
-    epochs.clear()
-    move(1)
+    sent, put = heard(ask)
+    put(1, rate=1)
     assert started.wait(60)
-    move(2)  # overtaken before it begins
-    move(3)
+    put(2, rate=2)
     go_on.set()
-    settle(widget)
-    assert epochs == [(4.0, epoch) for epoch in range(3)]
-    assert shown == [[3]]
-    assert widget.drawn["picture"] == redrawn(4.0)
-
-
-@pytest.mark.parametrize("values", [[2.0, 3.0], []])
-def test_slider_without_its_start_is_refused(values):
-    with pytest.raises(ValueError, match="height must be a parameter of line with a default amo"):
-        draw.live(line, "none", height=values)
-    with pytest.raises(ValueError, match="depth must be a parameter of line"):
-        draw.live(line, "none", depth=[1.0])
+    messages = []
+    while not messages or messages[-1] != {"id": 2, "done": True}:
+        messages.append(sent.get(timeout=60))
+    epochs = [m["part"]["rate"] for m in messages if "part" in m]
+    assert epochs.count(1) <= 2
+    assert epochs.count(2) == 1000
+    assert {"id": 1, "done": True} in messages  # who asked is not left waiting
 
 
 def test_where_nothing_is_live_the_figure_stands_still(folder, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
-    draw.live(line, "live", height=[1.0, 2.0])
+    about = "neuron", np.array([1.0, 2.0]), np.array([0, 1])
+    draw.live(line(), "live", *about)
     assert VIEW in shown[0]
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    draw.live(line, "still", height=[1.0, 2.0])
+    draw.live(line(), "still", *about)
     assert VIEW not in shown[1]
     assert shown[0]["image/png"] == shown[1]["image/png"]
     assert (folder / "still.png").read_bytes() == (folder / "live.png").read_bytes()

@@ -102,7 +102,8 @@ def test_holds_what_students_need_and_nothing_else(built):
     assert sorted(contents(built)) == sorted(
         [
             *("LICENSE", "Makefile", "README.md", "nn_helpers.py"),
-            *("nn_figures.css", "nn_figures.js", "nn_figures.py"),
+            *("nn_figures.py", "nn_live.py"),
+            *(f"live/{path.name}" for path in (nn.PROJECT / "live").iterdir()),
             *("constraints.txt", "pyproject.toml", "requirements.txt"),
             *("data/README.md", "data/course_file.json", "data/sign_digits.npz"),
             "data/six_and_eight.png",
@@ -122,7 +123,8 @@ def test_files_that_it_names_are_there(built):
 def test_package_can_be_installed_from_it(built):
     settings = tomllib.loads((built / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(settings) == {"build-system", "project", "tool"}
-    assert settings["tool"] == {"setuptools": {"py-modules": ["nn_figures", "nn_helpers"]}}
+    modules = ["nn_figures", "nn_helpers", "nn_live"]
+    assert settings["tool"] == {"setuptools": {"py-modules": modules}}
     assert (built / settings["project"]["readme"]).is_file()
 
 

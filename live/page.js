@@ -1,0 +1,129 @@
+// On a page: questions go to Python in a worker, which all figures of the page share. A page that
+// was opened from a disk may fetch nothing, so each file comes as a script that holds it.
+window.FILES = {};
+let python = null; // a promise of the worker, once somebody asked for it
+
+function worker() {
+  const MIME = { wasm: "application/wasm", json: "application/json" };
+  const newest = {};
+  let [next, begin] = [null, null];
+  async function start(files) {
+    self.fetch = async (address) => {
+      const name = `${address.url ?? address}`.split("/").pop();
+      const type = MIME[name.split(".").pop()] ?? "application/octet-stream";
+      if (!(name in files)) return new Response("", { status: 404 });
+      return new Response(files[name], { headers: { "Content-Type": type } });
+    };
+    for (const name of ["pyodide.asm.js", "pyodide.js"])
+      importScripts(URL.createObjectURL(new Blob([files[name]], { type: "text/javascript" })));
+    const py = await loadPyodide({ indexURL: "https://nowhere.invalid/" });
+    py.unpackArchive(files["numpy.zip"].buffer, "zip", { extractDir: "/python" });
+    py.FS.mkdirTree("/python/data");
+    for (const name of ["nn_helpers.py", "nn_live.py", "data/sign_digits.npz"])
+      py.FS.writeFile(`/python/${name}`, files[name.split("/").pop()]);
+    py.runPython(`
+import json, sys, types
+sys.path.insert(0, "/python")
+import nn_live
+answers = {}
+def begin(id, figure, question):
+    answer = nn_live.of_the_course(figure)(**json.loads(question))
+    answers[id] = answer if isinstance(answer, types.GeneratorType) else iter([answer])
+def part_of(id):
+    part = next(answers[id], None)
+    return None if part is None else json.dumps(part)
+`);
+    [begin, next] = [py.globals.get("begin"), py.globals.get("part_of")];
+  }
+  self.onmessage = async ({ data: { files, id, figure, question } }) => {
+    try {
+      if (files) {
+        await start(files);
+        return self.postMessage({ id, done: true });
+      }
+      newest[figure] = id;
+      begin(id, figure, JSON.stringify(question));
+      for (let text = next(id); text && newest[figure] === id; text = next(id)) {
+        self.postMessage({ id, part: JSON.parse(text) });
+        await new Promise((resolve) => setTimeout(resolve)); // so that a newer question is heard
+      }
+      self.postMessage({ id, done: true });
+    } catch (error) {
+      self.postMessage({ id, error: `${error.message ?? error}`.trim().split("\n").pop() });
+    }
+  };
+}
+
+async function bytes(name) {
+  const reply = await fetch(`data:application/octet-stream;base64,${window.FILES[name]}`);
+  return [name, new Uint8Array(await reply.arrayBuffer())];
+}
+function script(address) {
+  return new Promise((resolve, reject) => {
+    const element = Object.assign(document.createElement("script"), { src: address });
+    element.onload = resolve;
+    element.onerror = () => reject(new Error(`This page lacks ${address}.`));
+    document.head.append(element);
+  });
+}
+
+// Start Python; `tell` hears how far it is, from 0 to 1. What is returned asks it.
+async function startPython(tell) {
+  const names = PYTHON.names;
+  let loaded = 0;
+  const load = async (name) => {
+    await script(`_static/python/${name}.js`);
+    loaded += 1;
+    tell((0.4 * loaded) / names.length);
+    return bytes(name);
+  };
+  const files = Object.fromEntries(await Promise.all(names.map(load)));
+  const source = new Blob([`(${worker})()`], { type: "text/javascript" });
+  const thread = new Worker(URL.createObjectURL(source));
+  const awaited = new Map();
+  thread.onmessage = ({ data: { id, part, done, error } }) => {
+    const question = awaited.get(id);
+    if (part) {
+      question.last = part;
+      question.hear?.(part);
+    }
+    if (error) question.reject(new Error(error));
+    if (done) question.resolve(question.last);
+    if (done || error) awaited.delete(id);
+  };
+  const send = (message, hear) =>
+    new Promise((resolve, reject) => {
+      const id = Math.random();
+      awaited.set(id, { resolve, reject, hear });
+      thread.onerror = (event) => reject(new Error(event.message));
+      thread.postMessage({ id, ...message });
+    });
+  const started = performance.now();
+  const clock = setInterval(
+    () => tell(0.4 + 0.6 * (1 - 2 ** ((started - performance.now()) / 4e3))),
+    200,
+  );
+  await send({ files }).finally(() => clearInterval(clock));
+  return (figure) => (question, hear) => send({ figure, question }, hear);
+}
+
+for (const place of document.querySelectorAll("[data-figure]")) {
+  const run = button(`run it here, ${PYTHON.size}`, async () => {
+    run.disabled = true;
+    const bar = html("progress", { max: 1, "aria-label": "Python is starting" });
+    place.append(bar);
+    python ??= startPython((share) => {
+      for (const one of document.querySelectorAll("[data-figure] progress")) one.value = share;
+    });
+    try {
+      const ask = (await python)(place.dataset.figure);
+      bar.remove();
+      run.remove();
+      await show(place, place.dataset.figure, ask);
+      place.dataset.state = "live";
+    } catch (error) {
+      bar.replaceWith(html("p", { role: "alert", class: "live-error" }, error.message));
+    }
+  });
+  place.append(run);
+}

@@ -1,0 +1,96 @@
+"""What the live figures compute is what the course computes."""
+
+import base64
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import nn_helpers as nn
+import nn_live
+
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(50, 12)), rng.integers(0, 2, 50)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_epoch_by_epoch_is_the_run_of_train_to_the_last_bit(kind):
+    learn, watch = (X[:40].astype(kind), y[:40]), (X[40:].astype(kind), y[40:])
+    settings = {"n_hidden": 5, "epochs": 7, "learning_rate": 0.3, "batch_size": 6}
+    run = nn.train(*learn, **settings, rng=np.random.default_rng(0), validation=watch)
+    ask = nn_live.lab(learn, watch)
+    first, second = ask(**settings), ask(**settings)
+    parts = list(zip(first, second, strict=True))  # two at a time don't disturb each other
+    for one, other in parts:
+        assert one == other
+    for name, column in run.history.items():
+        assert [part[name] for part, _ in parts] == column
+    start = nn.initialize_parameters(12, 5, rng=np.random.default_rng(0), dtype=kind)
+    assert parts[-1][0]["weights"] == nn_live.grey_levels(start, run.parameters)
+    json.dumps(parts)
+
+
+def test_grey_levels_tell_the_signs_of_what_was_learned():
+    start = nn.initialize_parameters(12, 20, rng=np.random.default_rng(0))
+    levels = [base64.b64decode(unit) for unit in nn_live.grey_levels(start, start)]
+    assert levels == [bytes([128] * 12)] * 16
+    learned = start._replace(W1=start.W1 + np.sign(start.W2))  # each speaks for class 1
+    levels = [base64.b64decode(unit) for unit in nn_live.grey_levels(start, learned)]
+    assert levels == [bytes([255] * 12)] * 16
+
+
+def test_neuron_rolls_downhill_on_the_map_that_it_shows():
+    x, truth = X[:, 0], y
+    ask = nn_live.neuron(x, truth)
+    answer = ask(weight=1.5, bias=-2.0, grid=True)
+    i, j = answer["grid"].index(1.5), answer["grid"].index(-2.0)
+    assert answer["losses"][j][i] == pytest.approx(answer["loss"], abs=1e-5)
+    assert answer["loss"] == nn.binary_cross_entropy(1.5 * x - 2, truth)
+    losses, at = [answer["loss"]], np.array([1.5, -2.0])
+    for _ in range(5):
+        at = at - 0.1 * np.array(ask(*at)["slopes"])
+        losses.append(ask(*at)["loss"])
+    assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_threshold_counts_each_hand_once():
+    probability = rng.random(50)
+    ask = nn_live.threshold(y, probability, np.zeros((50, 784), dtype=np.uint8))
+    for threshold in (0.0, 0.4, 1.0):
+        answer = ask(threshold)
+        tn, fp, fn, tp = answer["counts"]
+        assert (tn + fp, fn + tp) == (np.sum(y == 0), np.sum(y == 1))
+        assert answer["accuracy"] == np.mean((probability >= threshold) == y)
+        assert answer["interval"][0] <= answer["accuracy"] <= answer["interval"][1]
+    json.dumps(ask(2.0, hands=True), allow_nan=False)  # nothing was called class 1
+
+
+def test_hand_is_moved_covered_and_each_pixel_speaks_by_what_it_changes():
+    images = rng.integers(0, 256, (30, 784)).astype(np.uint8)
+    standardizer = nn.fit_standardizer(images)
+    parameters = nn.initialize_parameters(784, 6, rng=np.random.default_rng(1))
+    ask = nn_live.hand(images, np.arange(30) % 2, standardizer, parameters)
+
+    def logit(picture):
+        return nn.forward(nn.standardize(picture, standardizer), parameters).z2[0]
+
+    answer = ask(which=3, degrees=10, right=1, down=-2, light=0.5, covered=[5, 700])
+    picture = 0.5 * nn.move(images[3:4].astype(float), degrees=10, right=1, down=-2)
+    picture[0, [5, 700]] = 0
+    assert answer["picture"] == np.clip(picture[0], 0, 255).round().tolist()
+    assert answer["probability"] == pytest.approx(nn.sigmoid(logit(picture)))
+    for pixel in (5, 400):
+        other = picture.copy()
+        other[0, pixel] = standardizer.mean[pixel]
+        expected = logit(picture) - logit(other)
+        assert answer["spoke"][pixel] == pytest.approx(expected, abs=1e-4)
+
+
+def test_pages_answer_with_the_network_of_the_notebooks():
+    stored = json.loads((nn.PROJECT / "figures" / "results.json").read_text())
+    counts = nn_live.of_the_course("threshold")(0.5)["counts"]
+    assert counts == np.ravel(stored["confusion_matrix"]).tolist()
+    assert nn_live.of_the_course("neuron")(0.0, 0.0)["loss"] == pytest.approx(np.log(2))
+    with pytest.raises(ValueError, match="figure must be neuron, lab, threshold or hand"):
+        nn_live.of_the_course("nose")
