@@ -146,6 +146,32 @@ function paint(canvas, numbers, columns, shade = (v) => [v, v, v]) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+// Questions that go out as messages, and answers to them, which come back in parts.
+function correspondence(send) {
+  const awaited = new Map();
+  const receive = ({ id, part, done, error }) => {
+    const question = awaited.get(id);
+    if (!question) return; // another view's
+    if (part) {
+      question.last = part;
+      question.hear?.(part);
+    }
+    if (error) question.reject(new Error(error));
+    if (done) question.resolve(question.last);
+    if (done || error) awaited.delete(id);
+  };
+  const ask = (message, hear) =>
+    new Promise((resolve, reject) => {
+      const id = Math.random();
+      awaited.set(id, { resolve, reject, hear });
+      send({ id, ...message });
+    });
+  const fail = (error) => {
+    for (const id of [...awaited.keys()]) receive({ id, error });
+  };
+  return { ask, receive, fail };
+}
+
 // Put a live figure into an element of the page.
 function show(element, name, ask) {
   const box = html("div", { class: "live-figure", role: "group" });

@@ -80,31 +80,16 @@ async function startPython(tell) {
   const files = Object.fromEntries(await Promise.all(names.map(load)));
   const source = new Blob([`(${worker})()`], { type: "text/javascript" });
   const thread = new Worker(URL.createObjectURL(source));
-  const awaited = new Map();
-  thread.onmessage = ({ data: { id, part, done, error } }) => {
-    const question = awaited.get(id);
-    if (part) {
-      question.last = part;
-      question.hear?.(part);
-    }
-    if (error) question.reject(new Error(error));
-    if (done) question.resolve(question.last);
-    if (done || error) awaited.delete(id);
-  };
-  const send = (message, hear) =>
-    new Promise((resolve, reject) => {
-      const id = Math.random();
-      awaited.set(id, { resolve, reject, hear });
-      thread.onerror = (event) => reject(new Error(event.message));
-      thread.postMessage({ id, ...message });
-    });
+  const { ask, receive, fail } = correspondence((message) => thread.postMessage(message));
+  thread.onmessage = ({ data }) => receive(data);
+  thread.onerror = (event) => fail(event.message);
   const started = performance.now();
   const clock = setInterval(
     () => tell(0.4 + 0.6 * (1 - 2 ** ((started - performance.now()) / 4e3))),
     200,
   );
-  await send({ files }).finally(() => clearInterval(clock));
-  return (figure) => (question, hear) => send({ figure, question }, hear);
+  await ask({ files }).finally(() => clearInterval(clock));
+  return (figure) => (question, hear) => ask({ figure, question }, hear);
 }
 
 for (const place of document.querySelectorAll("[data-figure]")) {
