@@ -51,9 +51,10 @@ def numpy(package: dict[str, bytes]) -> bytes:
             raise ValueError(f"PYODIDE_NUMPY must name a folder with a numpy-*.zip, got {folder}")
         return found[-1].read_bytes()
     wheel = json.loads(package["pyodide-lock.json"])["packages"]["numpy"]
-    text = package["pyodide.mjs"].decode()
-    address = re.search(r"https://[^\"'`]+/", text)[0].replace("${version}", VERSION)
-    with urllib.request.urlopen(address + wheel["file_name"], timeout=60) as reply:
+    # Where the package itself would load it from; the version stands there as a variable.
+    address = re.search(r"https://[^\"'`]+/", package["pyodide.mjs"].decode())[0]
+    address = re.sub(r"\$\{[^}]*\}", VERSION, address) + wheel["file_name"]
+    with urllib.request.urlopen(address, timeout=60) as reply:
         data = reply.read()
     if hashlib.sha256(data).hexdigest() != wheel["sha256"]:
         raise ValueError(f"{wheel['file_name']} is not the file that Pyodide's lock file names")

@@ -1,11 +1,14 @@
 """What the live figures compute is what the course computes."""
 
 import base64
+import hashlib
+import io
 import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import python_in_pages
 
 import nn_helpers as nn
 import nn_live
@@ -94,3 +97,36 @@ def test_pages_answer_with_the_network_of_the_notebooks():
     assert nn_live.of_the_course("neuron")(0.0, 0.0)["loss"] == pytest.approx(np.log(2))
     with pytest.raises(ValueError, match="figure must be neuron, lab, threshold or hand"):
         nn_live.of_the_course("nose")
+
+
+def test_numpy_for_pages_is_the_file_that_the_lock_names(monkeypatch, tmp_path):
+    wheel = {"file_name": "numpy.whl", "sha256": hashlib.sha256(b"right").hexdigest()}
+    package = {"pyodide-lock.json": json.dumps({"packages": {"numpy": wheel}}).encode()}
+    package["pyodide.mjs"] = b"a(`https://x.invalid/v${d.version}/full/`)"
+    content, asked = {"now": b"right"}, []
+
+    def urlopen(address, timeout):
+        asked.append(address)
+        return io.BytesIO(content["now"])
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.delenv("PYODIDE_NUMPY", raising=False)
+    assert python_in_pages.numpy(package) == b"right"
+    assert asked == [f"https://x.invalid/v{python_in_pages.VERSION}/full/numpy.whl"]
+    content["now"] = b"wrong"
+    with pytest.raises(ValueError, match="is not the file"):
+        python_in_pages.numpy(package)
+    monkeypatch.setenv("PYODIDE_NUMPY", str(tmp_path))
+    with pytest.raises(ValueError, match="PYODIDE_NUMPY must name a folder"):
+        python_in_pages.numpy(package)
+
+
+def test_without_python_the_pages_stand_still_and_it_is_said(monkeypatch, tmp_path, capsys):
+    def fails():
+        raise OSError("no npm")
+
+    monkeypatch.setattr(python_in_pages, "pyodide", fails)
+    monkeypatch.setattr("sys.argv", ["", str(tmp_path / "live")])
+    assert python_in_pages.main() == 0
+    assert "The pages stand still" in capsys.readouterr().out
+    assert not (tmp_path / "live" / "live.js").exists()
