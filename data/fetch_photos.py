@@ -20,7 +20,6 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
-from scipy import ndimage
 from tqdm import tqdm
 
 import nn_helpers as nn
@@ -158,70 +157,9 @@ def git_tree_hash(files: Files) -> str:
     return hashlib.sha1(b"tree %d\0" % len(body) + body).hexdigest()
 
 
-def otsu_threshold(values: np.ndarray) -> float:
-    """Find the threshold that best parts values into two classes (Otsu, 1979).
-
-    Parameters
-    ----------
-    values : ndarray
-        Numbers of any shape and unit.
-
-    Returns
-    -------
-    float
-        The upper class is ``values >= threshold``; the variance between the classes is largest.
-
-    Raises
-    ------
-    ValueError
-        If all values are the same.
-    """
-    if np.min(values) == np.max(values):
-        raise ValueError(f"values are all {np.min(values)}: two classes need two values.")
-    counts, edges = np.histogram(values, bins=256)
-    below = np.cumsum(counts)[:-1]
-    sum_below = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
-    n, total = values.size, sum_below[-1]
-    between = (total * below / n - sum_below[:-1]) ** 2 / (below * (n - below))
-    return float(edges[np.argmax(between) + 1])
-
-
 def cut_out(photo: Image.Image) -> np.ndarray:
-    """Cut the hand out of a photograph.
-
-    Skin is redder than the backdrop. Holes stay open: the ring of the 0 is one.
-
-    Parameters
-    ----------
-    photo : PIL.Image.Image
-        A square photograph of one hand, of any size and EXIF orientation.
-
-    Returns
-    -------
-    ndarray, shape (28, 28), uint8
-        Luminance from 0 to 255, black outside the hand; the hand touches two opposite sides.
-
-    Raises
-    ------
-    ValueError
-        If the picture has one colour only.
-    """
-    photo = ImageOps.exif_transpose(photo).convert("RGB").resize((100, 100), Image.Resampling.BOX)
-    red, _, blue = np.moveaxis(np.asarray(photo, dtype=float), 2, 0)
-    redness = ndimage.gaussian_filter(red - blue, sigma=1)
-    parts, _ = ndimage.label(redness >= otsu_threshold(redness))
-    hand = parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
-    box = ndimage.find_objects(hand.astype(int))[0]
-    grey = np.where(hand, np.asarray(photo.convert("L")), 0).astype(np.uint8)[box]
-    return square_up(Image.fromarray(grey))
-
-
-def square_up(photo: Image.Image) -> np.ndarray:
-    """Pad a grey picture with black to a square and shrink it to (28, 28) uint8."""
-    side = max(photo.size)
-    square = Image.new("L", (side, side))
-    square.paste(photo, ((side - photo.width) // 2, (side - photo.height) // 2))
-    return np.asarray(square.resize((28, 28), Image.Resampling.BOX))
+    """Cut the hand out of a photograph, whatever its EXIF orientation; see `nn_helpers.cut_out`."""
+    return nn.cut_out(np.asarray(ImageOps.exif_transpose(photo).convert("RGB")))
 
 
 def infer_signers(labels: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ import pytest
 from PIL import Image, ImageDraw
 from test_render_hands import is_flush_with_opposite_sides
 
+import nn_helpers as nn
+
 SCRIPT = Path(__file__).parents[1] / "data" / "fetch_photos.py"
 SKIN, BACKDROP = (200, 140, 110), (150, 155, 170)
 BEFORE = b"an earlier photos.npz"
@@ -346,19 +348,19 @@ def test_otsu_parts_two_peaks(share):
     rng = np.random.default_rng(0)
     upper = rng.random(10_000) < share
     values = np.where(upper, rng.normal(60, 5, 10_000), rng.normal(-20, 8, 10_000))
-    np.testing.assert_array_equal(values >= fetch.otsu_threshold(values), upper)
+    np.testing.assert_array_equal(values >= nn.otsu_threshold(values), upper)
 
 
 def test_otsu_leaves_the_least_variance_within_the_classes():
     rng = np.random.default_rng(1)
     values = np.concatenate([rng.normal(0, 3, 3000), rng.normal(6, 2, 1000)])
     least = min(within_class_variance(values, t) for t in np.linspace(-5, 10, 500))
-    assert within_class_variance(values, fetch.otsu_threshold(values)) < 1.001 * least
+    assert within_class_variance(values, nn.otsu_threshold(values)) < 1.001 * least
 
 
 def test_otsu_refuses_a_single_value():
     with pytest.raises(ValueError, match="values"):
-        fetch.otsu_threshold(np.full((4, 4), 7.0))
+        nn.otsu_threshold(np.full((4, 4), 7.0))
 
 
 @pytest.mark.parametrize(
