@@ -757,8 +757,11 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
         n = picture.shape[axis]
         scale = max(n / size, 1.0)
         middle = (np.arange(size) + 0.5) * n / size
-        away = (np.arange(n)[:, np.newaxis] - middle + 0.5) / scale
-        weights = ((away > -0.5) & (away <= 0.5)).astype(float)
+        place = np.arange(n)[:, np.newaxis]
+        away = (place - middle + 0.5) / scale
+        inside = (place >= np.floor(middle - scale / 2 + 0.5)) & (away > -0.5)
+        inside &= (place < np.floor(middle + scale / 2 + 0.5)) & (away <= 0.5)
+        weights = inside.astype(float)
         weights /= weights.sum(axis=0)
         means = np.tensordot(picture.astype(float), weights, axes=(axis, 0))
         picture = np.moveaxis(np.floor(means + 0.5).astype(np.uint8), -1, axis)
