@@ -755,12 +755,12 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
     """
     for axis in (1, 0):
         n = picture.shape[axis]
-        scale = max(n / size, 1.0)
-        middle = (np.arange(size) + 0.5) * n / size
+        middle = (np.arange(size) + 0.5) * (n / size)  # in this order, because ties hang on it
+        width = max(n / size, 1.0)
         place = np.arange(n)[:, np.newaxis]
-        away = (place - middle + 0.5) / scale
-        inside = (place >= np.floor(middle - scale / 2 + 0.5)) & (away > -0.5)
-        inside &= (place < np.floor(middle + scale / 2 + 0.5)) & (away <= 0.5)
+        away = (place - middle + 0.5) / width
+        inside = (place >= np.floor(middle - width / 2 + 0.5)) & (away > -0.5)
+        inside &= (place < np.floor(middle + width / 2 + 0.5)) & (away <= 0.5)
         weights = inside.astype(float)
         weights /= weights.sum(axis=0)
         means = np.tensordot(picture.astype(float), weights, axes=(axis, 0))
