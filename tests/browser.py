@@ -115,7 +115,7 @@ def lab(tmp_path_factory) -> Iterator[str]:
             threading.Thread(target=server.stderr.read, daemon=True).start()  # keep it flowing
             yield f"http://127.0.0.1:{found[1]}/lab/tree/{{}}?reset&token={token}"
         finally:
-            server.terminate()
+            server.kill()  # it may miss a signal to end that comes while it writes to its log
 
 
 LOADED = """async all => {
