@@ -676,10 +676,10 @@ def answer(picture: np.ndarray, answers: pd.Series, title: str, *, chosen: float
     right.annotate(f"{said:.2f}", (chosen, said), inside, textcoords="offset points")
     right.set(xlabel=answers.index.name, ylabel=f"probability of the digit {positive}")
     right.set_ylim(-0.03, 1.03)
-    title = f"{title}: digit {positive} with probability {said:.2f}"
     figure.suptitle(title, x=0.01, ha="left")
     figure.set_label(
-        f"{title}. At {answers.index.name} {chosen:g} it is {said:.2f}; "
+        f"{title}. Probability of the digit {positive}: "
+        f"at {answers.index.name} {chosen:g} it is {said:.2f}; "
         f"from {answers.min():.2f} at {answers.idxmin():g} to {answers.max():.2f} at "
         f"{answers.idxmax():g}."
     )

@@ -707,48 +707,79 @@ def otsu_threshold(values: np.ndarray) -> float:
     return float(edges[np.argmax(between) + 1])
 
 
-def cut_out(photo: np.ndarray) -> np.ndarray:
-    """Cut the hand out of a photograph.
+def find_hand(photo: np.ndarray) -> np.ndarray:
+    """Find the hand in a photograph: the largest connected part that is redder than the rest.
 
-    Skin is redder than the backdrop: the largest connected part of what is hand. Holes stay
-    open: the ring of the 0 is one.
+    Holes stay open: the ring of the 0 is one. The wall behind should be plain and not red.
 
     Parameters
     ----------
-    photo : ndarray, shape (height, width, 3), uint8
-        Red, green and blue of a square photograph of one hand, of any size.
+    photo : ndarray, shape (side, side, 3), uint8
+        Red, green and blue of a square photograph of one hand.
 
     Returns
     -------
-    ndarray, shape (28, 28), uint8
-        Luminance from 0 to 255, black outside the hand; the hand touches two opposite sides.
+    ndarray, shape (height, width), uint8
+        The photograph at 100 by 100 pixels, cropped to the hand: luminance from 0 to 255 (ITU-R
+        BT.601), black outside the hand.
 
     Raises
     ------
     ValueError
-        If the picture has one colour only.
+        The photograph has one colour only, or no clear part that is redder than the rest: the
+        two groups should hold 0.8 of the variance, where an even spread gives 0.75, and the hand
+        should cover a twentieth of the picture.
     """
-    photo = shrink(photo, 100)
+    photo = _shrink(photo, 100)
     redness = _blur(photo[..., 0].astype(float) - photo[..., 2])
-    hand = _largest_part(redness >= otsu_threshold(redness))
-    # The luminance of ITU-R 601-2, in whole numbers of 16 bits.
+    is_red = redness >= otsu_threshold(redness)
+    hand = _largest_part(is_red)
+    means = np.where(is_red, redness[is_red].mean(), redness[~is_red].mean())
+    clear, size = means.var() / redness.var(), hand.mean()
+    if clear < 0.8 or size < 0.05:
+        raise ValueError(
+            f"photo must show a hand before a wall that is less red; the two groups hold "
+            f"{clear:.2f} of the variance (least: 0.8), the largest part covers {size:.0%} "
+            f"(least: 5%)"
+        )
+    # The weights of red, green and blue, in whole numbers of 16 bits.
     grey = (photo.astype(int) @ np.array([19595, 38470, 7471]) + 2**15) >> 16
     rows, columns = (np.flatnonzero(hand.any(axis=axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return square_up(np.where(hand, grey, 0)[box].astype(np.uint8))
+    return np.where(hand, grey, 0)[box].astype(np.uint8)
+
+
+def cut_out(photo: np.ndarray) -> np.ndarray:
+    """Make a picture of the course from a photograph.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (side, side, 3), uint8
+
+    Returns
+    -------
+    ndarray, shape (28, 28), uint8
+        The hand that `find_hand` finds; it touches two opposite sides.
+
+    Raises
+    ------
+    ValueError
+        As `find_hand`.
+    """
+    return square_up(find_hand(photo))
 
 
 def square_up(picture: np.ndarray) -> np.ndarray:
-    """Pad a grey picture with black to a square and shrink it to (28, 28) uint8."""
+    """Pad a grey picture, (height, width) uint8, to a square and bring it to (28, 28)."""
     height, width = picture.shape
     side = max(height, width)
     square = np.zeros((side, side), dtype=np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = picture
-    return shrink(square, 28)
+    return _shrink(square, SIDE)
 
 
-def shrink(picture: np.ndarray, size: int) -> np.ndarray:
+def _shrink(picture: np.ndarray, size: int) -> np.ndarray:
     """Bring the first two axes to `size`: a new pixel is the rounded mean of the old ones there.
 
     The columns first, then the rows, each rounded, as Pillow's box filter does it, byte for byte.
@@ -761,9 +792,8 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
         away = (place - middle + 0.5) / width
         inside = (place >= np.floor(middle - width / 2 + 0.5)) & (away > -0.5)
         inside &= (place < np.floor(middle + width / 2 + 0.5)) & (away <= 0.5)
-        weights = inside.astype(float)
-        weights /= weights.sum(axis=0)
-        means = np.tensordot(picture.astype(float), weights, axes=(axis, 0))
+        weights = np.rint(2**22 * inside / inside.sum(axis=0))  # Pillow's, in whole numbers
+        means = np.tensordot(picture.astype(float), weights, axes=(axis, 0)) / 2**22
         picture = np.moveaxis(np.floor(means + 0.5).astype(np.uint8), -1, axis)
     return picture
 
@@ -1381,6 +1411,42 @@ def nearest_neighbour(X_train: np.ndarray, y_train: np.ndarray, X: np.ndarray) -
     ndarray, shape (N,), the type of `y_train`
     """
     return y_train[picture_distances(X, X_train).argmin(axis=1)]
+
+
+def most_alike(
+    X_train: np.ndarray, labels: np.ndarray, X: np.ndarray, n: int = 5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the training pictures most alike to each picture, and say if they show our digits.
+
+    Alike is what correlates; light and contrast don't count. A network that was shown two digits
+    gives an answer to any picture. This asks whether the picture may be one of the two at all.
+
+    Parameters
+    ----------
+    X_train : ndarray, shape (M, D)
+    labels : ndarray, shape (M,)
+        The digits that they show, 0 to 9.
+    X : ndarray, shape (N, D)
+    n : int
+        How many to look at; an odd number leaves no ties.
+
+    Returns
+    -------
+    rows : ndarray of int, shape (N, n)
+        Of `X_train`, the most alike first.
+    is_ours : ndarray of bool, shape (N,)
+        Most of them show one of `DIGITS`, and the first correlates by at least 0.8.
+    """
+    likeness = _unit_rows(X) @ _unit_rows(X_train).T
+    rows = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
+    ours = np.isin(labels[rows], DIGITS).sum(axis=1)
+    return rows, (ours > n / 2) & (likeness.max(axis=1) >= 0.8)
+
+
+def _unit_rows(X: np.ndarray) -> np.ndarray:
+    """Bring each row's mean to 0 and its length to 1; what has one value only becomes 0."""
+    centred = X - X.mean(axis=1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
 
 
 def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:

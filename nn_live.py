@@ -8,8 +8,10 @@ pictures, as notebooks 02 to 04 do it, for pages that have no kernel.
 
 import base64
 import functools
+import io
+import json
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import nn_helpers as nn
 
 Answer = dict[str, Any]
 GRID = np.linspace(-6, 6, 49)
+KEPT = nn.PROJECT / "network.txt"
 
 
 def neuron(x: np.ndarray, y: np.ndarray) -> Callable[..., Answer]:
@@ -48,13 +51,15 @@ def neuron(x: np.ndarray, y: np.ndarray) -> Callable[..., Answer]:
 
 
 def lab(
-    learn: tuple[np.ndarray, np.ndarray], watch: tuple[np.ndarray, np.ndarray]
+    learn: tuple[np.ndarray, np.ndarray],
+    watch: tuple[np.ndarray, np.ndarray],
+    standardizer: nn.Standardizer,
 ) -> Callable[..., Iterator[Answer]]:
     """Answer with a run of `nn.train`, epoch by epoch.
 
     Each part holds an epoch's values, and what training added until then to the weights of up to
     16 units, those with the largest output weights first, as grey levels from 0 to 255, where 128
-    is nothing and more speaks for class 1.
+    is nothing and more speaks for class 1. The last part holds the network, for `own_hand`.
     """
     X = learn[0]
 
@@ -66,8 +71,13 @@ def lab(
         for epoch in range(1, epochs + 1):
             run = train(*learn, n_hidden=n_hidden, epochs=1, **settings, rng=rng, validation=watch)
             train = going_on(run.parameters)
-            values = {name: float(column[-1]) for name, column in run.history.items()}
-            yield {**values, "epoch": epoch, "weights": grey_levels(start, run.parameters)}
+            part = {name: float(column[-1]) for name, column in run.history.items()}
+            part |= {"epoch": epoch, "weights": grey_levels(start, run.parameters)}
+            if epoch == epochs:
+                right = round(part["validation_accuracy"] * len(watch[1]))
+                record = {"trained": len(learn[1]), "right": right, "n": len(watch[1])}
+                part["network"] = packed(standardizer, run.parameters, record)
+            yield part
 
     return ask
 
@@ -89,8 +99,31 @@ def grey_levels(start: nn.Parameters, parameters: nn.Parameters) -> list[str]:
     first = np.argsort(-np.abs(parameters.W2))[:16]
     learned = ((parameters.W1 - start.W1) * np.sign(parameters.W2))[:, first].T
     scale = max(float(np.abs(learned).max()), 1e-12)
-    levels = np.clip(128 + 127 * learned / scale, 0, 255).astype(np.uint8)
-    return [base64.b64encode(unit.tobytes()).decode() for unit in levels]
+    return [as_text(unit) for unit in np.clip(128 + 127 * learned / scale, 0, 255)]
+
+
+def as_text(levels: np.ndarray) -> str:
+    """Return numbers from 0 to 255 as bytes in base64, which are quick to send."""
+    return base64.b64encode(levels.astype(np.uint8).tobytes()).decode()
+
+
+def packed(
+    standardizer: nn.Standardizer, parameters: nn.Parameters, record: Mapping[str, int]
+) -> str:
+    """Put a network into one text, which a browser can keep; `unpacked` is its inverse."""
+    buffer = io.BytesIO()
+    arrays = {**standardizer._asdict(), **parameters._asdict()}
+    np.savez(buffer, **arrays, record=json.dumps(record))
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def unpacked(network: str) -> tuple[nn.Standardizer, nn.Parameters, dict[str, int]]:
+    """Return what `packed` was given."""
+    with np.load(io.BytesIO(base64.b64decode(network))) as box:
+        standardizer, parameters = (
+            kind(*(box[name] for name in kind._fields)) for kind in (nn.Standardizer, nn.Parameters)
+        )
+        return standardizer, parameters, json.loads(str(box["record"]))
 
 
 def threshold(y: np.ndarray, probability: np.ndarray, X: np.ndarray) -> Callable[..., Answer]:
@@ -147,18 +180,83 @@ def hand(
     return ask
 
 
+def own_hand(
+    known: nn.SignDigits,
+    example: np.ndarray,
+    standardizer: nn.Standardizer,
+    parameters: nn.Parameters,
+    record: Mapping[str, int],
+) -> Callable[..., Answer]:
+    """Answer with what a network says of a photograph, and which `known` pictures look like it.
+
+    Without a photograph, it is the `example` that is looked at. The record says of a network how
+    many pictures it was trained on, and how many of how many others it got right.
+    """
+
+    def ask(photo: str = "", network: str = "") -> Answer:
+        values = np.frombuffer(base64.b64decode(photo), dtype=np.uint8)
+        side = round((len(values) / 3) ** 0.5)
+        colours = values.reshape(side, side, 3) if photo else as_photograph(example)
+        answer = {} if photo else {"photo": as_text(colours), "side": len(colours)}
+        try:
+            found = nn.find_hand(colours)
+        except ValueError as error:
+            return {**answer, "error": str(error)}
+        scaling, weights, whose = standardizer, parameters, record
+        if network:
+            scaling, weights, whose = unpacked(network)
+        picture = nn.square_up(found).reshape(1, -1)
+        inputs = nn.standardize(picture, scaling)
+        rows, is_ours = nn.most_alike(known.images, known.labels, picture)
+        alike = [(int(known.labels[row]), as_text(known.images[row])) for row in rows[0]]
+        low, high = nn.wilson_interval(whose["right"], whose["n"])
+        return {
+            **answer,
+            "hand": as_text(found),
+            "width": found.shape[1],
+            "picture": as_text(picture),
+            "probability": float(nn.predict_probability(inputs, weights)[0]),
+            "digits": list(nn.DIGITS),
+            "alike": alike,
+            "ours": bool(is_ours[0]),
+            "record": {**whose, "low": low, "high": high},
+        }
+
+    return ask
+
+
+def as_photograph(hand: np.ndarray) -> np.ndarray:
+    """Paint a picture of a hand (784,) as a photograph would show it, (300, 300, 3) uint8.
+
+    Skin with the same luminance, before a plain wall.
+    """
+    grey = np.zeros((300, 300))
+    grey[24:276, 24:276] = np.kron(hand.reshape(nn.SIDE, nn.SIDE), np.ones((9, 9)))
+    skin = grey[..., np.newaxis] + np.array([40, -12, -45])
+    return np.where(grey[..., np.newaxis] > 0, np.clip(skin, 0, 255), (150, 155, 170)).astype(
+        np.uint8
+    )
+
+
 @functools.cache
 def course() -> dict[str, Any]:
     """Return the embedded pictures, split and scaled as notebooks 03 and 04 do it."""
-    X, y, signers = nn.select_digits(nn.load_sign_digits())
+    data = nn.load_sign_digits()
+    X, y, signers = nn.select_digits(data)
     train, test = nn.course_split(signers, y)
     fit, validation = nn.split_by_signer(signers, rng=np.random.default_rng(3), among=train)
-    return {"X": X, "y": y, "train": train, "test": test, "fit": fit, "validation": validation}
+    rows = {"train": train, "test": test, "fit": fit, "validation": validation}
+    return {"data": data, "X": X, "y": y, **rows}
 
 
 @functools.cache
 def network() -> tuple[nn.Standardizer, nn.Parameters]:
-    """Return the network of notebook 04, trained anew, and what its inputs are scaled with."""
+    """Return the network of notebook 04, and what its inputs are scaled with.
+
+    A page has it in a file, from when the page was made. Elsewhere it is trained here.
+    """
+    if KEPT.exists():
+        return unpacked(KEPT.read_text())[:2]
     c = course()
     standardizer = nn.fit_standardizer(c["X"][c["train"]])
     inputs = nn.standardize(c["X"][c["train"]], standardizer)
@@ -185,7 +283,7 @@ def of_the_course(figure: str) -> Callable[..., Any]:
             (nn.standardize(c["X"][rows], standardizer).astype(np.float32), c["y"][rows])
             for rows in (c["fit"], c["validation"])
         )
-        return lab(learn, watch)
+        return lab(learn, watch, standardizer)
     standardizer, parameters = network()
     hands, truth = c["X"][c["test"]], c["y"][c["test"]]
     if figure == "threshold":
@@ -193,4 +291,11 @@ def of_the_course(figure: str) -> Callable[..., Any]:
         return threshold(truth, nn.predict_probability(inputs, parameters), hands)
     if figure == "hand":
         return hand(hands, truth, standardizer, parameters)
-    raise ValueError(f"figure must be neuron, lab, threshold or hand, got {figure!r}")
+    if figure == "own_hand":
+        known, _ = nn.course_split(c["data"].signers, c["data"].labels)
+        known = nn.SignDigits(*(column[known] for column in c["data"]))
+        predicted = nn.predict(nn.standardize(hands, standardizer), parameters)
+        right = int(np.sum(predicted == truth))
+        record = {"trained": len(c["train"]), "right": right, "n": len(truth)}
+        return own_hand(known, hands[2], standardizer, parameters, record)
+    raise ValueError(f"figure must be neuron, lab, threshold, hand or own_hand, got {figure!r}")

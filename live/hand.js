@@ -19,14 +19,7 @@ figures.hand = async (box, ask) => {
   );
   const canvas = html("canvas", { class: "hand", tabindex: 0, role: "img" });
   const why = html("canvas", { class: "hand", role: "img" });
-  const needle = svg("path", { class: "needle", d: "M0 0V-74" });
-  const gauge = svg("svg", { viewBox: "-110 -95 220 115", role: "img", class: "gauge" });
-  gauge.append(
-    svg("path", { class: "frame", d: "M-85 0A85 85 0 0 1 85 0" }),
-    svg("text", { x: -96, y: 6, "text-anchor": "middle" }, `${first.digits[0]}`),
-    svg("text", { x: 96, y: 6, "text-anchor": "middle" }, `${first.digits[1]}`),
-    needle,
-  );
+  const gauge = needle(first.digits);
   const said = html("p", { role: "status" });
   let cursor = 28 * 14 + 14;
   const request = newest(ask, show);
@@ -36,7 +29,7 @@ figures.hand = async (box, ask) => {
     paint(canvas, a.picture.map(level), 28, (v) => (v < 0 ? [90, 60, 60] : [v, v, v]));
     const most = Math.max(...a.spoke.map(Math.abs), 1e-9);
     paint(why, a.spoke, 28, (v) => color(0.5 + v / (2 * most)));
-    needle.setAttribute("transform", `rotate(${180 * a.probability - 90})`);
+    gauge.put(a.probability);
     const called = a.digits[a.probability >= 0.5 ? 1 : 0];
     const p = a.probability.toFixed(3);
     const { degrees, right, down, light } = values();
@@ -44,7 +37,6 @@ figures.hand = async (box, ask) => {
       `Hand ${values().which + 1}, a ${a.truth}, turned by ${degrees}°, shifted by ${right} to the ` +
       `right and ${down} down, light ${light.toFixed(2)}. The network calls it ${called}: ` +
       `its probability of an ${a.digits[1]} is ${p}.`;
-    gauge.setAttribute("aria-label", `Needle: probability of an ${a.digits[1]}: ${p}`);
     canvas.setAttribute(
       "aria-label",
       `The hand, ${covered.size} pixels covered. ${said.textContent}`,
@@ -107,7 +99,7 @@ figures.hand = async (box, ask) => {
     go(true);
   });
   box.append(
-    html("div", { class: "side-by-side" }, canvas, gauge, why),
+    html("div", { class: "side-by-side" }, canvas, gauge.root, why),
     said,
     html("div", { class: "controls" }, modes, ...Object.values(sliders), again),
   );

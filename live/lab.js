@@ -27,28 +27,16 @@ figures.lab = async (box, ask) => {
 
   function draw() {
     const epochs = settings().epochs;
-    const at = axes({
-      width: 440,
-      height: 300,
-      x: [0, epochs],
-      y: [0, 0.8],
-      yticks: [0, 0.2, 0.4, 0.6, 0.8],
-      xlabel: "epoch",
-      ylabel: "loss (nats)",
-    });
+    const words = { xlabel: "epoch", ylabel: "loss (nats)", yticks: [0, 0.2, 0.4, 0.6, 0.8] };
+    const at = axes({ width: 440, height: 300, x: [0, epochs], y: [0, 0.8], ...words });
     const cut = (v) => Math.min(v, 0.8); // what is worse than a coin by far leaves the picture
     for (const [rows, old] of [
       [before.filter((row) => row.epoch <= epochs), "old"],
       [run, ""],
     ])
       for (const kind of kinds) {
-        const xs = rows.map((row) => row.epoch);
-        const d = line(
-          at.X,
-          at.Y,
-          xs,
-          rows.map((row) => cut(row[kind])),
-        );
+        const [xs, ys] = [rows.map((row) => row.epoch), rows.map((row) => cut(row[kind]))];
+        const d = line(at.X, at.Y, xs, ys);
         at.root.append(svg("path", { class: `line ${kind} ${old}`, d }));
       }
     const last = run.at(-1);
@@ -61,8 +49,7 @@ figures.lab = async (box, ask) => {
       while (pictures.childElementCount < last.weights.length) pictures.append(html("canvas"));
       while (pictures.childElementCount > last.weights.length) pictures.lastChild.remove();
       last.weights.forEach((levels, i) => {
-        const numbers = Uint8Array.from(atob(levels), (letter) => letter.charCodeAt(0));
-        paint(pictures.children[i], numbers, 28, (v) => colors[v]);
+        paint(pictures.children[i], pixels(levels), 28, (v) => colors[v]);
       });
     }
     at.root.setAttribute("aria-label", `Loss over the epochs. ${said.textContent}`);
@@ -79,6 +66,7 @@ figures.lab = async (box, ask) => {
     [run, parts] = [[], []];
     await ask(settings(), (part) => {
       if (mine !== runs) return;
+      if (part.network) kept.set({ network: part.network, ...settings() });
       parts.push(part);
       show();
     });

@@ -146,6 +146,27 @@ function paint(canvas, numbers, columns, shade = (v) => [v, v, v]) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+const pixels = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+// A needle between two digits, for the probability of the second.
+function needle(digits) {
+  const hand = svg("path", { class: "needle", d: "M0 0V-74" });
+  const middle = { y: 6, "text-anchor": "middle" };
+  const root = svg("svg", { viewBox: "-110 -95 220 115", role: "img", class: "gauge" });
+  root.append(
+    svg("path", { class: "frame", d: "M-85 0A85 85 0 0 1 85 0" }),
+    svg("text", { x: -96, ...middle }, `${digits[0]}`),
+    svg("text", { x: 96, ...middle }, `${digits[1]}`),
+    hand,
+  );
+  const put = (probability) => {
+    hand.setAttribute("transform", `rotate(${180 * probability - 90})`);
+    const said = `Needle: probability of an ${digits[1]}: ${probability.toFixed(3)}`;
+    root.setAttribute("aria-label", said);
+  };
+  return { root, put };
+}
+
 // Questions that go out as messages, and answers to them, which come back in parts.
 function correspondence(send) {
   const awaited = new Map();
@@ -171,6 +192,22 @@ function correspondence(send) {
   };
   return { ask, receive, fail };
 }
+
+// The network that was last trained in the lab, from one page to the next, where that is allowed.
+const kept = {
+  get() {
+    try {
+      return JSON.parse(localStorage.getItem("network"));
+    } catch {
+      return null;
+    }
+  },
+  set(network) {
+    try {
+      localStorage.setItem("network", JSON.stringify(network));
+    } catch {}
+  },
+};
 
 // Put a live figure into an element of the page.
 function show(element, name, ask) {

@@ -4,39 +4,23 @@ figures.neuron = async (box, ask) => {
   let [weight, bias, rolling] = [-1, 0.5, false];
   const first = await ask({ weight, bias, grid: true });
   const { x, y, grid } = first;
-  const curve = axes({
-    width: 400,
-    height: 300,
-    x: [-6, 6],
-    y: [0, 1],
-    xlabel: "input x",
-    ylabel: "answer",
-  });
+  const size = { height: 300, x: [-6, 6] };
+  const curve = axes({ ...size, width: 400, y: [0, 1], xlabel: "input x", ylabel: "answer" });
   const answer = svg("path", { class: "line" });
   const marks = x.map((v, i) =>
     y[i]
-      ? svg("path", {
-          class: "one",
-          d: `M${curve.X(v)} ${curve.Y(1) - 6}l6 11h-12z`,
-        })
+      ? svg("path", { class: "one", d: `M${curve.X(v)} ${curve.Y(1) - 6}l6 11h-12z` })
       : svg("circle", { class: "zero", cx: curve.X(v), cy: curve.Y(0), r: 5 }),
   );
   curve.root.append(answer, ...marks);
-  const map = axes({
-    width: 340,
-    height: 300,
-    x: [-6, 6],
-    y: [-6, 6],
-    xlabel: "weight w",
-    ylabel: "bias b",
-  });
+  const map = axes({ ...size, width: 340, y: [-6, 6], xlabel: "weight w", ylabel: "bias b" });
   const canvas = html("canvas");
   const logs = first.losses.toReversed().flat().map(Math.log);
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
   paint(canvas, logs, grid.length, (v) => color(1 - (v - low) / (high - low)));
   const [mx, my] = [map.X(-6), map.Y(6)];
-  const size = { x: mx, y: my, width: map.X(6) - mx, height: map.Y(-6) - my };
-  const picture = svg("image", { ...size, href: canvas.toDataURL(), preserveAspectRatio: "none" });
+  const area = { x: mx, y: my, width: map.X(6) - mx, height: map.Y(-6) - my };
+  const picture = svg("image", { ...area, href: canvas.toDataURL(), preserveAspectRatio: "none" });
   const path = svg("path", { class: "trace" });
   const ball = svg("circle", { class: "ball", r: 8 });
   map.root.append(picture, path, ball);

@@ -6,21 +6,33 @@ let python = null; // a promise of the worker, once somebody asked for it
 function worker() {
   const MIME = { wasm: "application/wasm", json: "application/json" };
   const newest = {};
+  const files = {}; // of each name a promise of its bytes, and how to keep it
   let [next, begin] = [null, null];
-  async function start(files) {
+  function file(name) {
+    if (!(name in files)) {
+      let keep = null;
+      const bytes = new Promise((resolve) => {
+        keep = resolve;
+      });
+      files[name] = { bytes, keep };
+    }
+    return files[name];
+  }
+  async function start(course) {
     self.fetch = async (address) => {
       const name = `${address.url ?? address}`.split("/").pop();
       const type = MIME[name.split(".").pop()] ?? "application/octet-stream";
-      if (!(name in files)) return new Response("", { status: 404 });
-      return new Response(files[name], { headers: { "Content-Type": type } });
+      return new Response(await file(name).bytes, { headers: { "Content-Type": type } });
     };
-    for (const name of ["pyodide.asm.js", "pyodide.js"])
-      importScripts(URL.createObjectURL(new Blob([files[name]], { type: "text/javascript" })));
+    for (const name of ["pyodide.asm.js", "pyodide.js"]) {
+      const code = new Blob([await file(name).bytes], { type: "text/javascript" });
+      importScripts(URL.createObjectURL(code));
+    }
     const py = await loadPyodide({ indexURL: "https://nowhere.invalid/" });
-    py.unpackArchive(files["numpy.zip"].buffer, "zip", { extractDir: "/python" });
+    py.unpackArchive((await file("numpy.zip").bytes).buffer, "zip", { extractDir: "/python" });
     py.FS.mkdirTree("/python/data");
-    for (const name of ["nn_helpers.py", "nn_live.py", "data/sign_digits.npz"])
-      py.FS.writeFile(`/python/${name}`, files[name.split("/").pop()]);
+    for (const name of course)
+      py.FS.writeFile(`/python/${name}`, await file(name.split("/").pop()).bytes);
     py.runPython(`
 import json, sys, types
 sys.path.insert(0, "/python")
@@ -35,10 +47,11 @@ def part_of(id):
 `);
     [begin, next] = [py.globals.get("begin"), py.globals.get("part_of")];
   }
-  self.onmessage = async ({ data: { files, id, figure, question } }) => {
+  self.onmessage = async ({ data: { name, bytes, course, id, figure, question } }) => {
+    if (name) return file(name).keep(bytes);
     try {
-      if (files) {
-        await start(files);
+      if (course) {
+        await start(course);
         return self.postMessage({ id, done: true });
       }
       newest[figure] = id;
@@ -55,8 +68,10 @@ def part_of(id):
 }
 
 async function bytes(name) {
-  const reply = await fetch(`data:application/octet-stream;base64,${window.FILES[name]}`);
-  return [name, new Uint8Array(await reply.arrayBuffer())];
+  const packed = await fetch(`data:application/octet-stream;base64,${window.FILES[name]}`);
+  delete window.FILES[name];
+  const stream = packed.body.pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 function script(address) {
   return new Promise((resolve, reject) => {
@@ -69,26 +84,24 @@ function script(address) {
 
 // Start Python; `tell` hears how far it is, from 0 to 1. What is returned asks it.
 async function startPython(tell) {
-  const names = PYTHON.names;
-  let loaded = 0;
-  const load = async (name) => {
-    await script(`_static/python/${name}.js`);
-    loaded += 1;
-    tell((0.4 * loaded) / names.length);
-    return bytes(name);
-  };
-  const files = Object.fromEntries(await Promise.all(names.map(load)));
   const source = new Blob([`(${worker})()`], { type: "text/javascript" });
   const thread = new Worker(URL.createObjectURL(source));
   const { ask, receive, fail } = correspondence((message) => thread.postMessage(message));
   thread.onmessage = ({ data }) => receive(data);
   thread.onerror = (event) => fail(event.message);
-  const started = performance.now();
-  const clock = setInterval(
-    () => tell(0.4 + 0.6 * (1 - 2 ** ((started - performance.now()) / 4e3))),
-    200,
-  );
-  await ask({ files }).finally(() => clearInterval(clock));
+  const begun = performance.now();
+  const clock = setInterval(() => tell(1 - 2 ** ((begun - performance.now()) / 3e3)), 200);
+  const started = ask({ course: PYTHON.course });
+  const load = async (name) => {
+    await script(`_static/python/${name}.js`);
+    const content = await bytes(name);
+    thread.postMessage({ name, bytes: content }, [content.buffer]);
+  };
+  try {
+    await Promise.all([started, ...PYTHON.names.map(load)]);
+  } finally {
+    clearInterval(clock);
+  }
   return (figure) => (question, hear) => ask({ figure, question }, hear);
 }
 

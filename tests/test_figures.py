@@ -101,8 +101,8 @@ PLOTS = {
             np.zeros(784), pd.Series([0.1, 0.8], pd.Index([-5, 5], name="turn")), "Turned", chosen=5
         ),
         [
-            f"Turned: digit {POSITIVE} with probability 0.80",
-            "At turn 5 it is 0.80; from 0.10 at -5 to 0.80 at 5",
+            f"Turned. Probability of the digit {POSITIVE}",
+            "at turn 5 it is 0.80; from 0.10 at -5 to 0.80 at 5",
         ],
     ),
     "network": (
