@@ -726,10 +726,12 @@ def find_hand(photo: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        The photograph has one colour only, or no clear part that is redder than the rest: the
-        two groups should hold 0.8 of the variance, where an even spread gives 0.75, and the hand
-        should cover a twentieth of the picture.
+        The photograph is not square, has one colour only, or no clear part that is redder than
+        the rest: the two groups should hold 0.8 of the variance, where an even spread gives 0.75,
+        and the hand should cover a twentieth of the picture.
     """
+    if photo.ndim != 3 or photo.shape[0] != photo.shape[1] or photo.shape[2] != 3:
+        raise ValueError(f"photo must have shape (side, side, 3), got {photo.shape}")
     photo = _shrink(photo, 100)
     redness = _blur(photo[..., 0].astype(float) - photo[..., 2])
     is_red = redness >= otsu_threshold(redness)
@@ -1437,16 +1439,15 @@ def most_alike(
     is_ours : ndarray of bool, shape (N,)
         Most of them show one of `DIGITS`, and the first correlates by at least 0.8.
     """
-    likeness = _unit_rows(X) @ _unit_rows(X_train).T
+    X_train, X = (pictures.astype(np.float32, copy=False) for pictures in (X_train, X))
+    X = X - X.mean(axis=1, keepdims=True)
+    # Where X has the mean 0, the mean of X_train adds nothing to the product.
+    squares = np.einsum("ij,ij->i", X_train, X_train) - X.shape[1] * X_train.mean(axis=1) ** 2
+    lengths = np.linalg.norm(X, axis=1)[:, np.newaxis] * np.sqrt(np.maximum(squares, 0))
+    likeness = X @ X_train.T / np.maximum(lengths, 1e-12)
     rows = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
     ours = np.isin(labels[rows], DIGITS).sum(axis=1)
     return rows, (ours > n / 2) & (likeness.max(axis=1) >= 0.8)
-
-
-def _unit_rows(X: np.ndarray) -> np.ndarray:
-    """Bring each row's mean to 0 and its length to 1; what has one value only becomes 0."""
-    centred = X - X.mean(axis=1, keepdims=True)
-    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
 
 
 def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:

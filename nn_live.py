@@ -192,6 +192,7 @@ def own_hand(
     Without a photograph, it is the `example` that is looked at. The record says of a network how
     many pictures it was trained on, and how many of how many others it got right.
     """
+    pictures = known.images.astype(np.float32)  # once
 
     def ask(photo: str = "", network: str = "") -> Answer:
         values = np.frombuffer(base64.b64decode(photo), dtype=np.uint8)
@@ -207,7 +208,7 @@ def own_hand(
             scaling, weights, whose = unpacked(network)
         picture = nn.square_up(found).reshape(1, -1)
         inputs = nn.standardize(picture, scaling)
-        rows, is_ours = nn.most_alike(known.images, known.labels, picture)
+        rows, is_ours = nn.most_alike(pictures, known.labels, picture)
         alike = [(int(known.labels[row]), as_text(known.images[row])) for row in rows[0]]
         low, high = nn.wilson_interval(whose["right"], whose["n"])
         return {

@@ -3,6 +3,7 @@ figures.own_hand = async (box, ask) => {
   const [photo, hand, small] = [html("canvas"), html("canvas"), html("canvas")];
   const alike = html("div", { class: "hands" });
   const said = html("p", { role: "status" });
+  const note = html("p", {}, "The training pictures that are most alike, and their digits:");
   const about = html("p");
   const video = html("video", { muted: "", playsinline: "" });
   const context = photo.getContext("2d", { willReadFrequently: true });
@@ -43,8 +44,8 @@ figures.own_hand = async (box, ask) => {
   }
   function show(a) {
     if (a.photo) draw(photo, a.photo, a.side, 3);
-    for (const canvas of [hand, small]) canvas.hidden = Boolean(a.error);
-    gauge.root.classList.toggle("off", Boolean(a.error));
+    const found = [hand.parentElement, small.parentElement, gauge.root, note, alike, about];
+    for (const part of found) part.toggleAttribute("hidden", Boolean(a.error));
     alike.replaceChildren();
     let text =
       "No hand found. It takes the whole hand, before a plain wall that is less red than skin, " +
@@ -69,6 +70,7 @@ figures.own_hand = async (box, ask) => {
         `Trained on ${trained} pictures. Of ${n} pictures of other people it got ${right} right ` +
         `(95 % interval ${percent(low)} to ${percent(high)} %).`;
     }
+    if (!shown) text = `A test hand, painted as a photograph. ${text}`;
     if (said.textContent !== text) said.textContent = text; // a screen reader hears what is new
     if (shown === video && box.isConnected) requestAnimationFrame(look);
     else stop();
@@ -116,11 +118,10 @@ figures.own_hand = async (box, ask) => {
       html("figcaption", {}, text),
     );
   const controls = html("div", { class: "controls" }, camera, mirror);
-  controls.append(html("label", {}, "or a picture ", file), ...(own ? [mine] : []));
+  controls.append(html("label", {}, "or choose a picture: ", file), ...(own ? [mine] : []));
   const panels = html("div", { class: "panels" }, gauge.root);
   panels.prepend(panel("photograph", photo), panel("cut out", hand), panel("28 × 28", small));
-  const note = "The training pictures that are most alike, and their digits:";
-  box.append(controls, panels, said, html("p", {}, note), alike, about);
+  box.append(controls, panels, said, note, alike, about);
   show(first);
   if (own) look();
 };

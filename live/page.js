@@ -6,33 +6,27 @@ let python = null; // a promise of the worker, once somebody asked for it
 function worker() {
   const MIME = { wasm: "application/wasm", json: "application/json" };
   const newest = {};
-  const files = {}; // of each name a promise of its bytes, and how to keep it
+  const files = {}; // of each name a promise of its bytes
   let [next, begin] = [null, null];
   function file(name) {
-    if (!(name in files)) {
-      let keep = null;
-      const bytes = new Promise((resolve) => {
-        keep = resolve;
-      });
-      files[name] = { bytes, keep };
-    }
+    files[name] ??= Promise.withResolvers();
     return files[name];
   }
   async function start(course) {
     self.fetch = async (address) => {
       const name = `${address.url ?? address}`.split("/").pop();
       const type = MIME[name.split(".").pop()] ?? "application/octet-stream";
-      return new Response(await file(name).bytes, { headers: { "Content-Type": type } });
+      return new Response(await file(name).promise, { headers: { "Content-Type": type } });
     };
     for (const name of ["pyodide.asm.js", "pyodide.js"]) {
-      const code = new Blob([await file(name).bytes], { type: "text/javascript" });
+      const code = new Blob([await file(name).promise], { type: "text/javascript" });
       importScripts(URL.createObjectURL(code));
     }
     const py = await loadPyodide({ indexURL: "https://nowhere.invalid/" });
-    py.unpackArchive((await file("numpy.zip").bytes).buffer, "zip", { extractDir: "/python" });
+    py.unpackArchive((await file("numpy.zip").promise).buffer, "zip", { extractDir: "/python" });
     py.FS.mkdirTree("/python/data");
     for (const name of course)
-      py.FS.writeFile(`/python/${name}`, await file(name.split("/").pop()).bytes);
+      py.FS.writeFile(`/python/${name}`, await file(name.split("/").pop()).promise);
     py.runPython(`
 import json, sys, types
 sys.path.insert(0, "/python")
@@ -48,7 +42,7 @@ def part_of(id):
     [begin, next] = [py.globals.get("begin"), py.globals.get("part_of")];
   }
   self.onmessage = async ({ data: { name, bytes, course, id, figure, question } }) => {
-    if (name) return file(name).keep(bytes);
+    if (name) return file(name).resolve(bytes);
     try {
       if (course) {
         await start(course);

@@ -51,8 +51,25 @@ html_css_files = ["site.css"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 LIVE = PROJECT / "build" / "live"  # by python_in_pages.py; no script where there is no Python
-html_js_files = []
-if (LIVE / "live.js").exists():
+# What is wider than the window can be moved by keyboard, too.
+html_js_files: list[Any] = [
+    (
+        None,
+        {
+            "body": """addEventListener("load", () => {
+  const look = new ResizeObserver((seen) => {
+    for (const { target } of seen)
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+  });
+  for (const box of document.querySelectorAll("pre, .math, .table-wrapper, .text_html"))
+    look.observe(box);
+});"""
+        },
+    )
+]
+CAN_RUN = (LIVE / "live.js").exists()
+if CAN_RUN:
     html_static_path.append(str(LIVE))
     html_css_files.append("live.css")
     html_js_files.append(("live.js", {"defer": "defer"}))
@@ -89,7 +106,7 @@ def results() -> str:
 
 def live() -> str:
     """Return what the index says of Python in the pages, where there is some."""
-    if not html_js_files:
+    if not CAN_RUN:
         return ""
     return """The pages show the notebooks as they were run. Their live figures run here, once you
 press the button below one of them: a neuron ([02](02_derivation.ipynb)), a training lab
@@ -183,8 +200,16 @@ def tidy_docstring(
     lines[:] = tidy
 
 
+def finish_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _: Any) -> None:
+    """Give the headings of the navigation a level, which the theme leaves out."""
+    tree = context.get("furo_navigation_tree", "")
+    levelled = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    context["furo_navigation_tree"] = levelled
+
+
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of the functions above."""
     app.connect("source-read", fill_in)
     app.connect("doctree-read", finish_notebook)
+    app.connect("html-page-context", finish_page, priority=900)  # after furo
     app.connect("autodoc-process-docstring", tidy_docstring, priority=400)  # before napoleon

@@ -105,7 +105,7 @@ def main() -> int:
     """Write the scripts, or say why there are none."""
     output = Path(sys.argv[1])
     shutil.rmtree(output, ignore_errors=True)
-    (output / "python").mkdir(parents=True)
+    output.mkdir(parents=True)
     shutil.copy(PROJECT / "live" / "live.css", output)
     try:
         with tempfile.TemporaryDirectory() as name:
@@ -119,6 +119,7 @@ def main() -> int:
         return 0
     files |= {Path(path).name: (PROJECT / path).read_bytes() for path in COURSE}
     files[nn_live.KEPT.name] = nn_live.packed(*nn_live.network(), {}).encode()
+    (output / "python").mkdir()
     size = 0
     for name, content in files.items():
         text = base64.b64encode(gzip.compress(content, mtime=0)).decode()

@@ -42,6 +42,19 @@ def test_distance_of_pictures_is_the_root_mean_square_of_their_difference(rng):
         assert np.allclose(row, np.sqrt(np.mean((A[i] - B) ** 2, axis=1)))
 
 
+def test_most_alike_asks_which_digits_look_like_a_picture(rng):
+    signs = rng.random((10, 784))  # one picture for each digit
+    X_train = np.repeat(signs, 5, axis=0) + 0.01 * rng.random((50, 784))
+    labels = np.repeat(np.arange(10), 5)
+    X = 30 + 0.2 * signs  # other light and contrast
+    rows, is_ours = nn.most_alike(X_train, labels, X)
+    for digit in range(10):
+        assert set(rows[digit]) == set(np.flatnonzero(labels == digit))
+        assert is_ours[digit] == (digit in nn.DIGITS)
+    rows, is_ours = nn.most_alike(X_train, labels, np.vstack([rng.random(784), np.zeros(784)]))
+    assert not is_ours.any()  # like no picture at all
+
+
 def test_nearest_neighbour_copies_the_closest(rng):
     X, y = rng.standard_normal((30, 4)), rng.integers(0, 2, 30)
     assert np.array_equal(nn.nearest_neighbour(X, y, X + 1e-6), y)

@@ -428,6 +428,21 @@ def test_large_photograph_gives_the_same_picture():
 
 
 @pytest.mark.parametrize(
+    ("photo", "said"),
+    [
+        (np.random.default_rng(0).integers(0, 256, (300, 300, 3)), "0.6. of the variance"),
+        (np.asarray(draw((40, 40, 55, 55))), "covers 2%"),
+        (np.zeros((100, 100, 3)), "values are all 0"),
+        (np.zeros((100, 90, 3)), r"photo must have shape .side, side, 3., got .100, 90, 3."),
+        (np.zeros((100, 100)), "photo must have shape"),
+    ],
+)
+def test_what_shows_no_hand_is_refused(photo, said):
+    with pytest.raises(ValueError, match=said):
+        nn.cut_out(photo.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
     ("labels", "signers"),
     [
         ([*range(10), *range(10)], [0] * 10 + [1] * 10),

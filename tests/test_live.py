@@ -22,7 +22,8 @@ def test_epoch_by_epoch_is_the_run_of_train_to_the_last_bit(kind):
     learn, watch = (X[:40].astype(kind), y[:40]), (X[40:].astype(kind), y[40:])
     settings = {"n_hidden": 5, "epochs": 7, "learning_rate": 0.3, "batch_size": 6}
     run = nn.train(*learn, **settings, rng=np.random.default_rng(0), validation=watch)
-    ask = nn_live.lab(learn, watch)
+    scaling = nn.fit_standardizer(X)
+    ask = nn_live.lab(learn, watch, scaling)
     first, second = ask(**settings), ask(**settings)
     parts = list(zip(first, second, strict=True))  # two at a time don't disturb each other
     for one, other in parts:
@@ -31,6 +32,11 @@ def test_epoch_by_epoch_is_the_run_of_train_to_the_last_bit(kind):
         assert [part[name] for part, _ in parts] == column
     start = nn.initialize_parameters(12, 5, rng=np.random.default_rng(0), dtype=kind)
     assert parts[-1][0]["weights"] == nn_live.grey_levels(start, run.parameters)
+    kept, network, record = nn_live.unpacked(parts[-1][0]["network"])
+    for one, other in zip((*kept, *network), (*scaling, *run.parameters), strict=True):
+        np.testing.assert_array_equal(one, other)
+    right = run.history["validation_accuracy"][-1] * 10
+    assert record == {"trained": 40, "right": pytest.approx(right), "n": 10}
     json.dumps(parts)
 
 
@@ -90,12 +96,52 @@ def test_hand_is_moved_covered_and_each_pixel_speaks_by_what_it_changes():
         assert answer["spoke"][pixel] == pytest.approx(expected, abs=1e-4)
 
 
+def test_own_hand_is_cut_out_judged_and_compared():
+    ask = nn_live.of_the_course("own_hand")
+    c, (standardizer, parameters) = nn_live.course(), nn_live.network()
+    hands, truth = c["X"][c["test"]], c["y"][c["test"]]
+    first = ask()  # a test hand, painted
+    assert first["photo"] == nn_live.as_text(nn_live.as_photograph(hands[2]))
+    called = []
+    for hand in hands[:40]:
+        photo = nn_live.as_photograph(hand)
+        answer = ask(photo=nn_live.as_text(photo))
+        picture = nn.cut_out(photo).reshape(1, -1)
+        assert answer["picture"] == nn_live.as_text(picture)
+        inputs = nn.standardize(picture, standardizer)
+        expected = nn.predict_probability(inputs, parameters)[0]
+        assert answer["probability"] == pytest.approx(expected)
+        called.append(answer["probability"] >= 0.5)
+    assert np.mean(called == truth[:40]) > 0.9
+    other = nn.initialize_parameters(784, 3, rng=np.random.default_rng(0))
+    record = {"trained": 5, "right": 3, "n": 4}
+    answer = ask(network=nn_live.packed(standardizer, other, record))
+    low, high = nn.wilson_interval(3, 4)
+    assert answer["record"] == {**record, "low": low, "high": high}
+    assert answer["probability"] != first["probability"]
+    json.dumps(answer)
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3))
+    assert "photo must show a hand" in ask(photo=nn_live.as_text(noise))["error"]
+
+
+def test_hands_of_other_digits_look_like_neither():
+    data = nn.load_sign_digits()
+    _, others = nn.course_split(data.signers, data.labels)
+    ask = nn_live.of_the_course("own_hand")
+    ours = {True: [], False: []}
+    for row in others[::7]:
+        answer = ask(photo=nn_live.as_text(nn_live.as_photograph(data.images[row])))
+        ours[data.labels[row] in nn.DIGITS].append(answer["ours"])
+    assert np.mean(ours[True]) > 0.8
+    assert np.mean(ours[False]) < 0.1
+
+
 def test_pages_answer_with_the_network_of_the_notebooks():
     stored = json.loads((nn.PROJECT / "figures" / "results.json").read_text())
     counts = nn_live.of_the_course("threshold")(0.5)["counts"]
     assert counts == np.ravel(stored["confusion_matrix"]).tolist()
     assert nn_live.of_the_course("neuron")(0.0, 0.0)["loss"] == pytest.approx(np.log(2))
-    with pytest.raises(ValueError, match="figure must be neuron, lab, threshold or hand"):
+    with pytest.raises(ValueError, match="figure must be neuron, lab, threshold, hand or own_hand"):
         nn_live.of_the_course("nose")
 
 
@@ -122,7 +168,7 @@ def test_numpy_for_pages_is_the_file_that_the_lock_names(monkeypatch, tmp_path):
 
 
 def test_without_python_the_pages_stand_still_and_it_is_said(monkeypatch, tmp_path, capsys):
-    def fails():
+    def fails(_folder):
         raise OSError("no npm")
 
     monkeypatch.setattr(python_in_pages, "pyodide", fails)
