@@ -75,7 +75,6 @@ figures.hand = async (box, ask) => {
     },
     ([px, py]) => ({ px, py, ...values() }),
   );
-  canvas.dataset.lmSuppressShortcuts = "true";
   canvas.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -28, ArrowDown: 28 }[event.key];
     if (by) cursor = Math.min(783, Math.max(0, cursor + by));

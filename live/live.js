@@ -11,6 +11,7 @@ function set(element, attributes) {
 }
 function html(tag, attributes = {}, ...children) {
   const element = set(document.createElement(tag), attributes);
+  if (["button", "canvas", "input"].includes(tag)) element.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves their keys to them
   element.append(...children);
   return element;
 }
@@ -27,7 +28,6 @@ function button(text, onclick) {
 function slider(name, values, start, change, tell = (value) => `${+value.toPrecision(3)}`) {
   const input = html("input", { type: "range", min: 0, max: values.length - 1, step: 1 });
   input.setAttribute("aria-label", name);
-  input.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the arrow keys to it
   const shown = html("span");
   const label = html("label", {}, name, input, shown);
   const say = () => {

@@ -108,9 +108,9 @@ def live() -> str:
     """Return what the index says of Python in the pages, where there is some."""
     if not CAN_RUN:
         return ""
-    return """The pages show the notebooks as they were run. Their live figures run here, once you
-press the button below one of them: a neuron ([02](02_derivation.ipynb)), a training lab
-([03](03_training.ipynb)), a threshold and a hand ([04](04_evaluation.ipynb)). No server takes part.
+    return """The live figures run on these pages, too, once you press the button below one of them:
+a neuron ([02](02_derivation.ipynb)), a training lab ([03](03_training.ipynb)), a threshold and a
+hand ([04](04_evaluation.ipynb)). No server takes part.
 
 ## Your own hand
 

@@ -135,7 +135,8 @@ def lab(tmp_path_factory) -> Iterator[str]:
             else:
                 pytest.fail("JupyterLab does not start:\n" + "".join(said[-20:]))
             threading.Thread(target=server.stderr.read, daemon=True).start()  # keep it flowing
-            yield f"http://127.0.0.1:{found[1]}/lab/tree/{{}}?reset&token={token}"
+            address = f"http://127.0.0.1:{found[1]}/lab/workspaces/"
+            yield address + f"{{0}}/tree/{{0}}.ipynb?reset&token={token}"  # to each tab its own
         finally:
             server.terminate()  # and its kernels
             try:
@@ -175,7 +176,7 @@ def tabs(browser, lab) -> Iterator[dict[str, Page]]:
     """
     tabs = {name: browser.new_page(viewport={"width": 1280, "height": 900}) for name in NOTEBOOKS}
     for name, tab in tabs.items():
-        tab.goto(lab.format(f"{name}.ipynb"), wait_until="commit")
+        tab.goto(lab.format(name), wait_until="commit")
     for name, tab in tabs.items():
         tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         expect(tab.locator(FIGURES)).to_have_count(n_figures(name, folded=False))
@@ -232,6 +233,21 @@ def test_slider_is_followed_at_once(tabs, capsys, name, number, slider, most):
     assert took < 20 * most  # what is asked for on a quiet machine, with room for a busy one
 
 
+def test_buttons_and_choices_hear_the_keyboard_in_jupyterlab(tabs):
+    tab = tabs["02_derivation"]
+    figure = tab.locator(".live-figure")
+    said = figure.get_by_role("status")
+    for key in ("Enter", "Space"):
+        before = said.inner_text()
+        figure.get_by_role("button", name="one step").focus()
+        tab.keyboard.press(key)
+        expect(said).not_to_have_text(before)
+    tab = tabs["04_evaluation"]
+    tab.get_by_label("shifts it").focus()
+    tab.keyboard.press("ArrowRight")
+    expect(tab.get_by_label("turns it")).to_be_checked()
+
+
 def test_own_hand_in_jupyterlab(tabs):
     tab = tabs["04_evaluation"]
     figure = tab.locator(".live-figure").nth(2)
@@ -257,7 +273,7 @@ def test_reloaded_page_goes_on(tabs):
     tab = tabs["03_training"]
     tab.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     tab.reload()
-    figure = tab.locator(".live-figure[aria-label$=lab]")  # other notebooks come back, too
+    figure = tab.locator(".live-figure")
     figure.locator("p[role=status]:not(:empty)").wait_for(timeout=60_000)
     move(tab, figure, figure.get_by_role("slider", name="learning rate"))
 
@@ -530,10 +546,16 @@ def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, capsys):
             f" [Python ready and first epoch after {ready:.1f} s, 40 epochs in {took:.1f} s] ",
             end="",
         )
-    parts = list(nn_live.of_the_course("lab")(**nn.SETTINGS))
+    parts, here = list(nn_live.of_the_course("lab")(**nn.SETTINGS)), visit.evaluate("said")
     form = "Epoch {epoch}: training loss {loss:.3f}, validation loss {validation_loss:.3f}"
-    for epoch, said in zip(parts, visit.evaluate("said"), strict=True):
+    for epoch, said in zip(parts, here, strict=True):
         assert said.startswith(form.format(**epoch))
+    notebook = (PROJECT / "notebooks" / "03_training.ipynb").read_text("utf-8")
+    stored = re.findall(r'"(\d+) +([\d.]+) +[\d.]+ +([\d.]+) +[\d.]+ *(?:\\n)?"', notebook)
+    assert len(stored) == 6
+    for epoch, loss, validation_loss in stored:
+        words = f"training loss {loss}, validation loss {validation_loss}"
+        assert words in here[int(epoch) - 1]
     are_open_to_all(visit)
     read(visit, SITE / "04_evaluation.html")  # there one's own hand can be shown to this network
     figure = press(visit, "own_hand")
