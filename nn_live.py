@@ -198,7 +198,9 @@ def own_hand(
         values = np.frombuffer(base64.b64decode(photo), dtype=np.uint8)
         side = round((len(values) / 3) ** 0.5)
         colours = values.reshape(side, side, 3) if photo else as_photograph(example)
-        answer = {} if photo else {"photo": as_text(colours), "side": len(colours)}
+        answer: Answer = {"digits": list(nn.DIGITS)}
+        if not photo:
+            answer |= {"photo": as_text(colours), "side": len(colours)}
         try:
             found = nn.find_hand(colours)
         except ValueError as error:
@@ -217,7 +219,6 @@ def own_hand(
             "width": found.shape[1],
             "picture": as_text(picture),
             "probability": float(nn.predict_probability(inputs, weights)[0]),
-            "digits": list(nn.DIGITS),
             "alike": alike,
             "ours": bool(is_ours[0]),
             "record": {**whose, "low": low, "high": high},
@@ -233,10 +234,9 @@ def as_photograph(hand: np.ndarray) -> np.ndarray:
     """
     grey = np.zeros((300, 300))
     grey[24:276, 24:276] = np.kron(hand.reshape(nn.SIDE, nn.SIDE), np.ones((9, 9)))
-    skin = grey[..., np.newaxis] + np.array([40, -12, -45])
-    return np.where(grey[..., np.newaxis] > 0, np.clip(skin, 0, 255), (150, 155, 170)).astype(
-        np.uint8
-    )
+    skin = np.clip(grey[..., np.newaxis] + (40, -12, -45), 0, 255)
+    photo = np.where(grey[..., np.newaxis] > 0, skin, (150, 155, 170))
+    return photo.astype(np.uint8)
 
 
 @functools.cache

@@ -135,6 +135,7 @@ The shapes are $(D, H)$ and $(H,)$. Which axis do the examples have, and which a
         "\n\nNotebook 05 builds files of this kind from rendered hands, so that anyone ": (
             "\n\nFiles of this kind can be built from rendered hands, so that anyone "
         ),
+        " Notebook 05 compares them with photographs.": "",
         "Next: **05 · Experiments**.": "Next: **2b · Find the bug**.",
     },
 }
