@@ -530,7 +530,7 @@ def are_open_to_all(tab: Page) -> None:
 
 
 @needs_python
-def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, capsys):
+def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, tabs, capsys):
     read(visit, SITE / "03_training.html")
     started = time.monotonic()
     figure = press(visit, "lab")
@@ -557,6 +557,8 @@ def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, capsys):
         words = f"training loss {loss}, validation loss {validation_loss}"
         assert words in here[int(epoch) - 1]
     are_open_to_all(visit)
+    tab = tabs["03_training"]
+    assert smallest_run(visit, figure) == smallest_run(tab, tab.locator(".live-figure"))
     read(visit, SITE / "04_evaluation.html")  # there one's own hand can be shown to this network
     figure = press(visit, "own_hand")
     settle(visit, figure)
@@ -564,6 +566,16 @@ def test_lab_on_the_page_prints_the_history_of_the_notebook(visit, capsys):
     figure.get_by_label("that I trained in the lab").uncheck()
     settle(visit, figure)
     assert "Trained on 800 pictures" in figure.inner_text()
+
+
+def smallest_run(tab: Page, figure: Locator) -> str:
+    """Bring all of the lab's sliders to their lowest values; return what is said of that run."""
+    settle(tab, figure)
+    for slider in figure.get_by_role("slider").all()[::-1]:  # fewer epochs first
+        slider.focus()
+        tab.keyboard.press("Home")
+        settle(tab, figure)
+    return figure.get_by_role("status").inner_text()
 
 
 RECORD = """() => {

@@ -907,9 +907,8 @@ CELLS = (
     "import nn_helpers as nn\nprint('pictures', len(nn.load_sign_digits().labels))",
     "import pandas as pd\npd.DataFrame({'answer': [6 * 7]})",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
-    "import nn_figures as draw\ndef line(n=2):\n"
-    "    return draw.distributions({'n': [n]}, 'One n', xlabel='n')\n"
-    "draw.live(line, 'n', n=[2])",
+    "import numpy as np, nn_figures as draw\nabout = np.array([-1.0, 1]), np.array([0, 1])\n"
+    "draw.live(draw.neuron(*about, weight=1, bias=0), 'n', 'neuron', *about)",
     "1 / 0",
     "from IPython.display import HTML\nHTML('<script>alert(2)</script>"
     '<link rel="preconnect" href="http://x"><iframe src="http://x"></iframe>\')',
@@ -925,7 +924,7 @@ def test_notebook_is_executed_and_its_page_can_run_nothing(assignment):
     assert odd == "was handed in without being run"
     for expected in ("pictures 5000", "<td>42</td>", "image/png", "ZeroDivisionError"):
         assert expected in content
-    assert "One n. Histogram of n" in content  # a live figure, standing still
+    assert "One neuron. Weight 1, bias 0" in content  # a live figure, standing still
     assert content.count("Error") == content.count("ZeroDivisionError")
     for form in ("<script", "<link", "<iframe", "<[^<>]*http:"):  # nothing that opens a connection
         assert not re.search(form, content)
