@@ -18,10 +18,12 @@ def cluster(folder: Path, **environment: str) -> Iterator[tuple[Any, list[subpro
 
     file = str(folder / "scheduler.json")
     local = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
+    scheduler = ["scheduler", *local, "--port", "0"]
+    scheduler += ["--dashboard-address", "127.0.0.1:0"]  # 8787 may be taken: a warning
     worker = ["worker", *local, "--no-nanny", "--nthreads", "1"]
     processes = []
     with contextlib.ExitStack() as stack:
-        for line in (["scheduler", *local, "--port", "0"], worker, worker):
+        for line in (scheduler, worker, worker):
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *line],
                 cwd=folder,
