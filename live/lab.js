@@ -41,7 +41,6 @@ figures.lab = async (box, ask) => {
       }
     const last = run.at(-1);
     if (last) {
-      const percent = (v) => `${(100 * v).toFixed(1)} %`;
       said.textContent =
         `Epoch ${last.epoch}: training loss ${last.loss.toFixed(3)}, ` +
         `validation loss ${last.validation_loss.toFixed(3)}, ` +
@@ -66,7 +65,7 @@ figures.lab = async (box, ask) => {
     [run, parts] = [[], []];
     await ask(settings(), (part) => {
       if (mine !== runs) return;
-      if (part.network) kept.set({ network: part.network, ...settings() });
+      if (part.network) kept.set(part.network);
       parts.push(part);
       show();
     });

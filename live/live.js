@@ -11,7 +11,8 @@ function set(element, attributes) {
 }
 function html(tag, attributes = {}, ...children) {
   const element = set(document.createElement(tag), attributes);
-  if (["button", "canvas", "input"].includes(tag)) element.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves their keys to them
+  // JupyterLab leaves their keys to them.
+  if (["button", "canvas", "input"].includes(tag)) element.dataset.lmSuppressShortcuts = "true";
   element.append(...children);
   return element;
 }
@@ -146,6 +147,7 @@ function paint(canvas, numbers, columns, shade = (v) => [v, v, v]) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+const percent = (v) => `${(100 * v).toFixed(1)} %`;
 const pixels = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 // A needle between two digits, for the probability of the second.
@@ -197,14 +199,14 @@ function correspondence(send) {
 const kept = {
   get() {
     try {
-      return JSON.parse(localStorage.getItem("network"));
+      return localStorage.getItem("network");
     } catch {
       return null;
     }
   },
   set(network) {
     try {
-      localStorage.setItem("network", JSON.stringify(network));
+      localStorage.setItem("network", network);
     } catch {}
   },
 };

@@ -22,7 +22,7 @@ figures.own_hand = async (box, ask) => {
   mine.firstChild.checked = own !== null;
 
   function look() {
-    const question = mine.firstChild.checked ? { network: own.network } : {};
+    const question = mine.firstChild.checked ? { network: own } : {};
     if (shown) {
       const [width, height] = [shown.videoWidth ?? shown.width, shown.videoHeight ?? shown.height];
       const side = Math.min(width, height);
@@ -65,10 +65,9 @@ figures.own_hand = async (box, ask) => {
         alike.append(panel(`${digit}`, canvas));
       }
       const { trained, right, n, low, high } = a.record;
-      const percent = (v) => (100 * v).toFixed(1);
       about.textContent =
         `Trained on ${trained} pictures. Of ${n} pictures of other people it got ${right} right ` +
-        `(95 % interval ${percent(low)} to ${percent(high)} %).`;
+        `(95 % interval ${(100 * low).toFixed(1)} to ${percent(high)}).`;
     }
     if (!shown) text = `A test hand, painted as a photograph. ${text}`;
     if (said.textContent !== text) said.textContent = text; // a screen reader hears what is new

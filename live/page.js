@@ -31,12 +31,11 @@ function worker() {
 import json, sys, types
 sys.path.insert(0, "/python")
 import nn_live
-answers = {}
-def begin(id, figure, question):
+def begin(figure, question):
     answer = nn_live.of_the_course(figure)(**json.loads(question))
-    answers[id] = answer if isinstance(answer, types.GeneratorType) else iter([answer])
-def part_of(id):
-    part = next(answers[id], None)
+    return answer if isinstance(answer, types.GeneratorType) else iter([answer])
+def part_of(answer):
+    part = next(answer, None)
     return None if part is None else json.dumps(part)
 `);
     [begin, next] = [py.globals.get("begin"), py.globals.get("part_of")];
@@ -49,11 +48,12 @@ def part_of(id):
         return self.postMessage({ id, done: true });
       }
       newest[figure] = id;
-      begin(id, figure, JSON.stringify(question));
-      for (let text = next(id); text && newest[figure] === id; text = next(id)) {
+      const answer = begin(figure, JSON.stringify(question));
+      for (let text = next(answer); text && newest[figure] === id; text = next(answer)) {
         self.postMessage({ id, part: JSON.parse(text) });
         await new Promise((resolve) => setTimeout(resolve)); // so that a newer question is heard
       }
+      answer.destroy(); // and what an overtaken run holds
       self.postMessage({ id, done: true });
     } catch (error) {
       self.postMessage({ id, error: `${error.message ?? error}`.trim().split("\n").pop() });
@@ -112,7 +112,6 @@ for (const place of document.querySelectorAll("[data-figure]")) {
       bar.remove();
       run.remove();
       await show(place, place.dataset.figure, ask);
-      place.dataset.state = "live";
     } catch (error) {
       bar.replaceWith(html("p", { role: "alert", class: "live-error" }, error.message));
     }

@@ -24,7 +24,6 @@ figures.threshold = async (box, ask) => {
   const control = slider("threshold", steps(0.01, 0.99, 99), now, () => go(control.get()));
   const request = newest(ask, (a) => {
     const [tn, fp, fn, tp] = a.counts;
-    const percent = (v) => `${(100 * v).toFixed(1)} %`;
     said.textContent =
       `From ${now.toFixed(2)} on it is called ${digits[1]}: ${tn + tp} of ${y.length} right ` +
       `(${percent(a.accuracy)}, 95 % interval ${percent(a.interval[0])} to ` +
